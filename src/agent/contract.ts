@@ -1,0 +1,165 @@
+import type { ErrorType, StepStatus } from '../api/takorun.ts';
+import type { JsonValue } from '../workflow/types.ts';
+
+/**
+ * What the operator and the agent in a run's Pod say to each other. Types and constants only: the agent loads this file, and it
+ * is held to 80 MiB of memory.
+ *
+ * Three ways: the `Assignment` (operator to agent, an environment variable of the Pod), the gateway's HTTP API (agent to
+ * operator) and the `AgentResult` (agent to operator, the termination message of its container).
+ */
+
+/** Version of this contract. An operator serves agents of its own version and of the one before. */
+export const PROTOCOL_VERSION = 1;
+/** Header in which an agent names its version of the contract. */
+export const PROTOCOL_HEADER = 'tako-protocol';
+
+/** Environment variable of the agent's container that holds the `Assignment` as JSON. */
+export const ASSIGNMENT_VARIABLE = 'TAKO_ASSIGNMENT';
+
+/** Name of the agent's container. Step containers are named by their plan, `step-0` and so on. */
+export const AGENT_CONTAINER = 'agent';
+
+/** Paths inside the containers of a run's Pod. */
+export const PATHS = {
+  /** The workspace, in every container. */
+  workspace: '/workspace',
+  /** In the agent: one directory per step container below it. In a step container: its own, read-only. */
+  io: '/tako/io',
+  /** Agent only: the projected token for the gateway, file `token`. */
+  token: '/tako/token/token',
+  /** Agent only: the Git credentials Secret, one file a key. */
+  gitCredentials: '/tako/git-credentials',
+  /** Agent only: values of the secrets that steps use, one file a name, for masking. */
+  secrets: '/tako/secrets',
+  /** Agent only: a small volume for its own Git directory. */
+  state: '/tako/state',
+} as const;
+
+/** User and group IDs of a run's Pod. All are in the group `shared` (the Pod's fsGroup). */
+export const IDS = { agent: 65_532, step: 1_000, shared: 2_000 } as const;
+
+/** Environment variable of a step container that holds the secret `name`; the script's prelude renames it. */
+export function secretVariable(name: string): string {
+  return `TAKO_SECRET_${name}`;
+}
+
+/** A step container as the agent knows it. */
+export interface AssignedContainer {
+  /** Name of the container and of its directory below `PATHS.io`. */
+  readonly name: string;
+  /** Indices of the steps that run in it. */
+  readonly steps: readonly number[];
+}
+
+/** What an agent is to do. Holds no secret: it can be read by whoever can read the Pod. */
+export interface Assignment {
+  readonly protocol: typeof PROTOCOL_VERSION;
+  readonly run: { readonly namespace: string; readonly name: string; readonly uid: string; readonly runId: string };
+  readonly repository: {
+    readonly url: string;
+    /** owner/repo */
+    readonly slug: string;
+    /** The workflow file, such as `tako.yml`. */
+    readonly path: string;
+    /** Full name of the commit the run is pinned to. */
+    readonly commit: string;
+    /** SHA-256 of the workflow file at that commit, hexadecimal. */
+    readonly configDigest: string;
+    /** Whether `PATHS.gitCredentials` is mounted. */
+    readonly credentials: boolean;
+  };
+  readonly workflow: string;
+  /** Converted and checked against the workflow's inputs. */
+  readonly inputs: Readonly<Record<string, string | number | boolean>>;
+  /** The event that started the run, for templates; absent when none did. */
+  readonly trigger?: {
+    readonly type: string;
+    readonly source: string;
+    readonly schemaVersion?: string;
+    readonly payload?: JsonValue;
+  };
+  readonly containers: readonly AssignedContainer[];
+  /** Secrets that steps use, by the name in tako.yml. */
+  readonly secrets: readonly string[];
+  /** RFC 3339; the agent ends the run as timed out then. */
+  readonly deadline: string;
+  /** Longest wait for one step container's start, milliseconds. The operator watches for the cause meanwhile. */
+  readonly startTimeoutMs: number;
+  /** Longest time for the checkout, milliseconds. */
+  readonly gitTimeoutMs: number;
+  readonly gateway: {
+    /** https://host:port */
+    readonly url: string;
+    /** PEM of the one authority that is trusted. */
+    readonly ca: string;
+  };
+  /** Number of bytes that the termination message may have: min(4,096, 12 KiB / containers). */
+  readonly resultBytes: number;
+}
+
+/** How the agent ended. Ways to fail are told apart by `errorType`, as in TakoRun's status. */
+export interface AgentResult {
+  readonly protocol: typeof PROTOCOL_VERSION;
+  readonly state: 'succeeded' | 'failed';
+  /** When failed. */
+  readonly errorType?: ErrorType;
+  /** CamelCase word for the condition, such as StepFailed, CheckoutFailed, StepContainerDied, ResultsUndelivered. */
+  readonly reason?: string;
+  /** For people, at most 1,024 characters, masked. */
+  readonly message?: string;
+  readonly steps: readonly StepStatus[];
+  /** `<step>.<name>` to value, masked. */
+  readonly outputs?: Readonly<Record<string, string>>;
+  /** Fan-outs that the run still has to wait for: ids of the steps whose child runs the gateway created. */
+  readonly waitFor?: readonly string[];
+  /** Where steps and outputs are when they do not fit into the message; then they are absent here. */
+  readonly ref?: { readonly name: string; readonly digest: string };
+  /** Highest resident size of the agent so far (VmHWM), KiB. */
+  readonly rssKiB?: number;
+}
+
+/** The part of a result that moves to a ConfigMap when it does not fit. Canonical JSON of it is what `ref.digest` is over. */
+export type ResultBody = Pick<AgentResult, 'steps' | 'outputs'>;
+/** Key in that ConfigMap. */
+export const RESULT_KEY = 'result.json';
+/** Longest body that the gateway stores, bytes. */
+export const MAX_RESULT_BYTES = 512 * 1024;
+
+/*
+ * The gateway, all under /v1, JSON, `Authorization: Bearer <projected token>`:
+ *
+ *   PUT  /v1/fan-outs/:step   FanOutRequest  -> 200 | 201 FanOutState   creates the child run of that step, or finds it
+ *   GET  /v1/fan-outs/:step?waitSeconds=30   -> 200 FanOutState         answers when it ended or the wait is over
+ *   PUT  /v1/result           ResultBody     -> 200 | 201 {name, digest}
+ *
+ * Errors are GatewayError with the matching HTTP status; `retry` tells the agent whether asking again can help.
+ */
+
+export interface FanOutRequest {
+  readonly type: string;
+  readonly schemaVersion?: string;
+  /** Artifact of the run's own repository; `default` when it names none. */
+  readonly artifact: string;
+  readonly payload?: JsonValue;
+  readonly waitForChildren: boolean;
+  readonly timeoutMs?: number;
+  readonly concurrencyLimit?: number;
+  readonly idempotent?: boolean;
+}
+
+export interface FanOutState {
+  /** Name of the child run. */
+  readonly run: string;
+  /** Its phase; absent before the operator saw it. */
+  readonly phase?: string;
+  readonly finished: boolean;
+  readonly message?: string;
+}
+
+export interface GatewayError {
+  /** CamelCase word. */
+  readonly reason: string;
+  readonly message: string;
+  readonly retry: boolean;
+}

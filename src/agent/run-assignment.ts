@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readBlob } from '../git/blob.ts';
+import { checkout } from '../git/checkout.ts';
+import { GitError } from '../git/errors.ts';
+import { parseGitUrl } from '../git/url.ts';
+import { formatFileError } from '../workflow/file-error.ts';
+import { parseTakoFile } from '../workflow/parse.ts';
+import type { Workflow } from '../workflow/types.ts';
+import { createCondition } from './condition.ts';
+import { type AgentResult, type Assignment, PATHS, PROTOCOL_VERSION } from './contract.ts';
+import type { CheckoutFacts } from './environment.ts';
+import type { GatewayClient } from './gateway-client.ts';
+import { openStepContainer, type StepContainer } from './protocol/container.ts';
+import type { Mask } from './protocol/mask.ts';
+import { runSteps, TIMEOUT } from './steps.ts';
+
+export interface RunAssignmentOptions {
+  readonly assignment: Assignment;
+  readonly mask: Mask;
+  readonly gateway: GatewayClient;
+  /** Aborted with `TIMEOUT` at the deadline, with another reason when the Pod is being deleted. */
+  readonly signal: AbortSignal;
+  readonly log: (message: string, fields?: Record<string, unknown>) => void;
+  /** Directories, for tests. Default: those of a run's Pod. */
+  readonly paths?: {
+    readonly workspace: string;
+    readonly io: string;
+    readonly state: string;
+    readonly gitCredentials: string;
+  };
+}
+
+/** Longest workflow file, bytes; the operator has refused larger ones already. */
+const MAX_FILE_BYTES = 1024 * 1024;
+const GRACE_MS = 10_000;
+
+/** A failure before the first step: the run is execution_failed. */
+class PreparationError extends Error {
+  readonly reason: string;
+
+  constructor(reason: string, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/** Checks the commit out, runs the workflow and says how it ended. Never rejects. */
+export async function runAssignment(options: RunAssignmentOptions): Promise<AgentResult> {
+  const { assignment, signal, log, mask } = options;
+  const paths = options.paths ?? PATHS;
+  let containers: StepContainer[] = [];
+  const condition = createCondition();
+  try {
+    // The step containers wait for their directories: these come first, the checkout runs while the containers start.
+    containers = await Promise.all(
+      assignment.containers.map(({ name }) => openStepContainer({ name, directory: `${paths.io}/${name}`, mask })),
+    );
+    const prepared = await prepare(assignment, paths, signal);
+    log('checked out', { commit: assignment.repository.commit, milliseconds: Math.round(performance.now()) });
+    await Promise.all(containers.map(container => greet(container, assignment, signal)));
+    log('step containers are ready', { milliseconds: Math.round(performance.now()) });
+    return await runSteps({
+      assignment,
+      workflow: prepared.workflow,
+      facts: prepared.facts,
+      containerOf: index => containers[assignment.containers.findIndex(({ steps }) => steps.includes(index))]!,
+      gateway: options.gateway,
+      mask,
+      evaluate: condition.evaluate,
+      signal,
+      graceMs: GRACE_MS,
+    });
+  } catch (error) {
+    const timeout = signal.aborted && signal.reason === TIMEOUT;
+    const canceled = signal.aborted && !timeout;
+    return {
+      protocol: PROTOCOL_VERSION,
+      state: 'failed',
+      errorType: timeout ? 'timeout' : canceled ? 'canceled' : 'execution_failed',
+      reason: timeout
+        ? 'TimedOut'
+        : canceled
+          ? 'Canceled'
+          : error instanceof PreparationError
+            ? error.reason
+            : 'AgentFailed',
+      message: mask.text(error instanceof Error ? error.message : String(error)).slice(0, 1_000),
+      steps: [],
+    };
+  } finally {
+    await condition.close();
+    await Promise.all(containers.map(container => container.close()));
+  }
+}
+
+async function greet(container: StepContainer, assignment: Assignment, signal: AbortSignal): Promise<void> {
+  const late = new AbortController();
+  void sleep(assignment.startTimeoutMs, undefined, { signal: late.signal }).then(
+    () =>
+      late.abort(new PreparationError('StepContainerNotStarted', `container ${container.name} did not start in time`)),
+    () => undefined,
+  );
+  try {
+    await container.hello({ signal: AbortSignal.any([signal, late.signal]) });
+  } finally {
+    late.abort();
+  }
+}
+
+async function prepare(
+  assignment: Assignment,
+  paths: { readonly workspace: string; readonly state: string; readonly gitCredentials: string },
+  signal: AbortSignal,
+): Promise<{ workflow: Workflow; facts: CheckoutFacts }> {
+  const { repository } = assignment;
+  const gitDirectory = `${paths.state}/git`;
+  try {
+    const facts = await checkout({
+      url: parseGitUrl(repository.url),
+      commit: repository.commit,
+      gitDirectory,
+      workTree: paths.workspace,
+      ...(repository.credentials ? { credentials: { directory: paths.gitCredentials } } : {}),
+      timeoutMs: assignment.gitTimeoutMs,
+      signal,
+    });
+    const blob = await readBlob({
+      gitDirectory,
+      commit: repository.commit,
+      path: repository.path,
+      maxBytes: MAX_FILE_BYTES,
+      signal,
+    });
+    return { workflow: readWorkflow(assignment, blob), facts };
+  } catch (error) {
+    if (error instanceof GitError) {
+      throw new PreparationError('CheckoutFailed', `the checkout of ${repository.slug} failed: ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+/** The operator decided on the Pod with this very file; another one under the same commit means that somebody lies. */
+function readWorkflow(assignment: Assignment, blob: Buffer): Workflow {
+  const { repository } = assignment;
+  const digest = createHash('sha256').update(blob).digest('hex');
+  if (digest !== repository.configDigest) {
+    throw new PreparationError(
+      'ConfigDigestMismatch',
+      `${repository.path} of ${repository.commit} is not the file that the operator has read: the Git server gave two answers`,
+    );
+  }
+  const parsed = parseTakoFile(blob, { path: repository.path });
+  if (!parsed.ok) {
+    throw new PreparationError('InvalidConfig', parsed.errors.map(formatFileError).join('; '));
+  }
+  const workflow = parsed.file.workflows[assignment.workflow];
+  if (workflow === undefined) {
+    throw new PreparationError('WorkflowNotFound', `${repository.path} has no workflow ${assignment.workflow}`);
+  }
+  return workflow;
+}

@@ -1,0 +1,39 @@
+/** Group, version and the names that Tako puts on objects. One place, so that nothing spells them twice. */
+export const GROUP = 'tako.dev';
+export const VERSION = 'v1alpha1';
+export const API_VERSION = `${GROUP}/${VERSION}`;
+
+/** Field manager of every server-side apply by the operator. */
+export const FIELD_MANAGER = 'tako-operator';
+
+/** Keeps a finished Pod until its outcome is in the run's status, as Job does with `batch.kubernetes.io/job-tracking`. */
+export const TRACKING_FINALIZER = `${GROUP}/tracking`;
+
+export const LABELS = {
+  /** On Pods and children: the UID of the TakoRun that owns them. */
+  runUid: `${GROUP}/run-uid`,
+  /** On children and Pods: the UID of the tree's root run. */
+  rootUid: `${GROUP}/root-uid`,
+  /** On Pods: which attempt of the run this is, from 1. */
+  attempt: `${GROUP}/attempt`,
+  /** On Pods: `none` or `default`, what the steps asked for; a NetworkPolicy can select it. */
+  network: `${GROUP}/network`,
+  component: 'app.kubernetes.io/component',
+  managedBy: 'app.kubernetes.io/managed-by',
+  name: 'app.kubernetes.io/name',
+} as const;
+
+export const ANNOTATIONS = {
+  /** Set it to a new value to have an object reconciled at once, as `flux reconcile` does. */
+  reconcileRequestedAt: 'reconcile.tako.dev/requestedAt',
+  /** On Pods: the commit that the run is pinned to. */
+  revision: `${GROUP}/revision`,
+  /** On Pods: SHA-256 of the tako.yml at that commit, hexadecimal. */
+  configDigest: `${GROUP}/config-digest`,
+} as const;
+
+/** Value of `app.kubernetes.io/managed-by` on all that the operator creates. */
+export const MANAGED_BY = 'tako';
+
+/** Audience of the token that an agent shows to the gateway; the API server does not accept it. */
+export const TOKEN_AUDIENCE = 'tako.dev';

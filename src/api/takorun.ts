@@ -1,0 +1,336 @@
+import { z } from 'zod';
+import {
+  conditionsSchema,
+  count,
+  duration,
+  listMap,
+  objectName,
+  retrySchema,
+  rules,
+  stringMap,
+  time,
+  workspaceSchema,
+} from './common.ts';
+
+/** Longest event payload, in bytes of JSON. */
+export const MAX_PAYLOAD_BYTES = 64 * 1024;
+/** Longest inputs of one run, in bytes of JSON. */
+export const MAX_INPUT_BYTES = 16 * 1024;
+/** How many errors a parent keeps in full. */
+export const MAX_DETAILED_ERRORS = 100;
+/** How many skipped subscribers a parent names. */
+export const MAX_SKIPPED = 100;
+
+const workflowRunSchema = z
+  .object({
+    repositoryRef: z
+      .object({ name: objectName('Name of the TakoRepository, in the namespace of the run.') })
+      .describe('The repository whose workflow runs.'),
+    name: z
+      .string()
+      .min(1)
+      .max(128)
+      .regex(/^[A-Za-z0-9_-]+$/)
+      .describe('Name of the workflow in its tako.yml.'),
+    ref: z
+      .string()
+      .min(1)
+      .max(255)
+      .meta(
+        rules({
+          rule: "!self.startsWith('-') && !self.contains('..') && !self.matches('[ ~^:?*\\\\[\\\\\\\\]')",
+          message: 'ref must be a branch, a tag or a full commit name',
+        }),
+      )
+      .optional()
+      .describe("Branch, tag or commit to run. Default: the repository's revision."),
+    inputs: stringMap(
+      'Inputs by name. They are strings here and are converted to the types that the workflow declares.',
+      16_384,
+    ).optional(),
+  })
+  .describe('Runs one workflow of a repository in a Pod.');
+
+const eventSchema = z
+  .object({
+    type: z
+      .string()
+      .max(128)
+      .regex(/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/)
+      .describe('Type of the event, in snake_case, such as library_built.'),
+    schemaVersion: z
+      .string()
+      .max(64)
+      .regex(/^[0-9]+\.[0-9]+\.[0-9]+$/)
+      .optional()
+      .describe('Version of the payload, x.y.z. Subscriptions with a range do not match an event without it.'),
+    source: z
+      .string()
+      .max(512)
+      .regex(/^[A-Za-z0-9._-]+\/[A-Za-z0-9._-]+:[A-Za-z0-9_-]+$/)
+      .describe('What the event is about, owner/repo:artifact. It must be a Ready TakoRepository of this namespace.'),
+    payload: z
+      .unknown()
+      .meta({ 'x-kubernetes-preserve-unknown-fields': true })
+      .optional()
+      .describe('Any JSON, at most 64 KiB. Subscribers filter on it and take their inputs from it.'),
+    id: z.string().min(1).max(128).optional().describe('Tells two events with the same content apart.'),
+  })
+  .describe('Fans an event out: each subscriber gets a child run.');
+
+const runReferenceSchema = z.object({
+  namespace: z.string().min(1).max(63).describe('Namespace of the run.'),
+  name: objectName('Name of the run.'),
+  uid: z.string().min(1).max(64).describe('UID of the run.'),
+});
+
+const parentSchema = z
+  .object({
+    run: runReferenceSchema.describe('The run that this one was started by.'),
+    root: runReferenceSchema.describe('The run at the top of the tree.'),
+    depth: z.int().min(1).max(64).describe('Distance from the root.'),
+    deadline: time('When the tree ends at the latest.').optional(),
+    ancestors: z
+      .array(
+        z.object({
+          repository: z.string().max(255).describe('owner/repo.'),
+          workflow: z.string().max(128).describe('Name of the workflow.'),
+        }),
+      )
+      .max(64)
+      .optional()
+      .describe('The workflows above this run, from the root.'),
+    step: z.string().max(128).optional().describe('The fan-out step of the parent that this run belongs to.'),
+  })
+  .describe('Where the run stands in its tree. Only the operator sets it.');
+
+const IMMUTABLE = [
+  'workflow',
+  'event',
+  'waitForChildren',
+  'concurrencyLimit',
+  'dedupe',
+  'idempotent',
+  'dryRun',
+  'timeout',
+  'childTimeout',
+  'queueTimeout',
+  'retry',
+  'workspace',
+  'parent',
+] as const;
+
+/** has() on both sides: a field can be neither changed, nor added, nor removed. */
+function immutable(field: string) {
+  return {
+    rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
+    message: `${field} cannot be changed: create another TakoRun`,
+    fieldPath: `.${field}`,
+  };
+}
+
+export const takoRunSpecSchema = z
+  .object({
+    workflow: workflowRunSchema.optional(),
+    event: eventSchema.optional(),
+    waitForChildren: z
+      .boolean()
+      .optional()
+      .describe('Whether the run ends only when its children have, and fails when one fails. Default true.'),
+    concurrencyLimit: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .optional()
+      .describe('How many children may run at once. Default: no limit.'),
+    dedupe: z
+      .enum(['Event', 'Tree'])
+      .optional()
+      .describe(
+        'Run equal children (repository, workflow and inputs) once per event, or once in the whole tree. Default Event.',
+      ),
+    idempotent: z.boolean().optional().describe('An equal event within 24 hours takes the result of the first one.'),
+    dryRun: z.boolean().optional().describe('Only say who would run.'),
+    timeout: duration('Time limit of the run and of all below it. Default: that of the repository, or 1h.').optional(),
+    childTimeout: duration('Time limit of each child.').optional(),
+    queueTimeout: duration('How long a run may wait for its turn.').optional(),
+    retry: retrySchema.optional(),
+    workspace: workspaceSchema.optional(),
+    ttlSecondsAfterFinished: z
+      .int()
+      .min(0)
+      .max(31_536_000)
+      .optional()
+      .describe('Seconds after which a finished run is deleted. Default: never.'),
+    childrenTTL: duration('How long finished children stay. Default 24h.').optional(),
+    suspend: z.boolean().optional().describe('Starts no new Pods while true.'),
+    cancel: z.boolean().optional().describe('Ends the run and all below it. It cannot be taken back.'),
+    parent: parentSchema.optional(),
+  })
+  .meta(
+    rules(
+      {
+        rule: 'has(self.workflow) != has(self.event)',
+        message: 'give exactly one of workflow (to run one) and event (to fan one out)',
+      },
+      ...IMMUTABLE.map(immutable),
+      {
+        rule: '!(has(oldSelf.cancel) && oldSelf.cancel) || (has(self.cancel) && self.cancel)',
+        message: 'cancel cannot be taken back: create another TakoRun',
+        fieldPath: '.cancel',
+      },
+    ),
+  )
+  .describe('What to run: one workflow, or an event and with it every subscriber.');
+
+export const PHASES = [
+  'Pending',
+  'Queued',
+  'Running',
+  'Waiting',
+  'Succeeded',
+  'Failed',
+  'TimedOut',
+  'Canceled',
+] as const;
+export const ERROR_TYPES = ['execution_failed', 'workflow_failed', 'timeout', 'circuit_breaker', 'canceled'] as const;
+
+const summaryShape = {
+  total: count('All children.'),
+  completed: count('Those that succeeded.'),
+  failed: count('Those that failed.'),
+  timedOut: count('Those that ran out of time.'),
+  canceled: count('Those that were canceled or disappeared.'),
+  running: count('Those that run or wait for their own children.'),
+  pending: count('Those that have not started.'),
+};
+
+export const childrenSummarySchema = z
+  .object(summaryShape)
+  .describe('The children by state. The six states sum to total.');
+export const treeSummarySchema = z
+  .object({ ...summaryShape, depth: count('Levels below this run.') })
+  .describe('All descendants by state, without this run.');
+
+const stepStatusSchema = z.object({
+  id: z.string().max(128).describe('Id of the step.'),
+  phase: z.enum(['Succeeded', 'Failed', 'TimedOut', 'Skipped', 'Canceled']).describe('How it ended.'),
+  exitCode: z.int().min(0).max(255).optional().describe('Exit code of its script.'),
+  durationMilliseconds: count('How long it ran.').optional(),
+  message: z.string().max(1024).optional().describe('Why it failed.'),
+});
+
+const attemptSchema = z.object({
+  number: z.int().min(1).max(64).describe('Counts from 1.'),
+  podName: z.string().max(253).describe('Name of its Pod.'),
+  podUID: z.string().max(64).describe('UID of its Pod.'),
+  startTime: time('When the Pod was created.').optional(),
+  completionTime: time('When its outcome was known.').optional(),
+  reason: z.string().max(128).optional().describe('How it ended, for programs.'),
+  message: z.string().max(1024).optional().describe('How it ended, for people.'),
+});
+
+const skippedSchema = z.object({
+  repository: z.string().max(255).describe('owner/repo of the subscriber.'),
+  workflow: z.string().max(128).describe('The workflow that did not run.'),
+  reason: z
+    .enum(['Schema', 'FilterFalse', 'FilterError', 'InputError', 'Suspended', 'NotReady', 'LaterSubscription', 'OtherNamespace'])
+    .describe('Why, for programs.'),
+  message: z.string().max(512).optional().describe('Why, for people.'),
+});
+
+const fanOutSchema = z
+  .object({
+    eventId: z.string().max(128).optional().describe('Identity of the event.'),
+    fingerprint: z.string().max(64).optional().describe('SHA-256 of the event, hexadecimal.'),
+    eventEmitted: z.boolean().optional().describe('Whether the event went out.'),
+    startTime: time('When matching began.').optional(),
+    completionTime: time('When the last child ended.').optional(),
+    expanded: z.boolean().optional().describe('True once all children exist. The event is never matched again.'),
+    subscribersFound: count('Repositories that listen to this source and type.').optional(),
+    triggeredCount: count('Children that were created.').optional(),
+    deduplicated: count('Children that were left out because an equal one runs.').optional(),
+    skippedCount: count('Subscribers that did not run.').optional(),
+    withoutConsent: count('Subscribers elsewhere that do not accept events of this namespace.').optional(),
+    skipped: z
+      .array(skippedSchema)
+      .max(MAX_SKIPPED)
+      .optional()
+      .describe('The first of those that did not run, with the reason.'),
+  })
+  .describe('What became of the event.');
+
+const detailedErrorSchema = z.object({
+  repository: z.string().max(255).describe('owner/repo.'),
+  workflow: z.string().max(128).describe('Name of the workflow.'),
+  runId: z.string().max(64).describe('runId of the child.'),
+  errorType: z.enum(ERROR_TYPES).describe('execution_failed: it could not be run. workflow_failed: a step failed.'),
+  errorMessage: z.string().max(512).describe('What happened.'),
+  startTime: time('When the child started.').optional(),
+  durationMilliseconds: count('How long it ran.').optional(),
+  retryCount: count('How many attempts were made after the first.'),
+});
+
+export const takoRunStatusSchema = z
+  .object({
+    observedGeneration: z.int().min(0).optional().describe('The generation that the status speaks of.'),
+    runId: z.string().max(64).optional().describe('exec-YYYYMMDD-HHMMSS-<8 hexadecimal digits>.'),
+    phase: z.enum(PHASES).optional().describe('Where the run stands.'),
+    conditions: conditionsSchema.optional(),
+    queuedTime: time('When the run had to wait for its turn.').optional(),
+    startTime: time('When the run started.').optional(),
+    completionTime: time('When the run ended.').optional(),
+    repository: z.string().max(255).optional().describe('owner/repo of the workflow or the event.'),
+    revision: z.string().max(64).optional().describe('The commit that the run is pinned to.'),
+    errorType: z.enum(ERROR_TYPES).optional().describe('Kind of the failure.'),
+    message: z.string().max(4096).optional().describe('What happened, for people.'),
+    attempts: z
+      .array(attemptSchema)
+      .max(16)
+      .meta(listMap('number'))
+      .optional()
+      .describe('The Pods of the run, the last ones.'),
+    steps: z.array(stepStatusSchema).max(64).optional().describe('The steps of the last attempt.'),
+    stepsOmitted: count('Steps that are not listed.').optional(),
+    outputs: stringMap('Outputs of the workflow, <step>.<name>. Larger ones are in resultRef.', 4096, 64).optional(),
+    resultRef: z
+      .object({
+        name: objectName('Name of the ConfigMap.'),
+        digest: z.string().max(64).describe('SHA-256 of its content, hexadecimal.'),
+      })
+      .optional()
+      .describe('The ConfigMap with results that are too large for the Pod to report itself.'),
+    duplicateOf: z.string().max(253).optional().describe('The run whose result this one took.'),
+    traceId: z.string().max(32).optional().describe('OpenTelemetry trace of the tree.'),
+    children: z.string().max(32).optional().describe('Finished and all children, done/total, for kubectl get.'),
+    fanOut: fanOutSchema.optional(),
+    childrenSummary: childrenSummarySchema.optional(),
+    treeSummary: treeSummarySchema.optional(),
+    detailedErrors: z
+      .array(detailedErrorSchema)
+      .max(MAX_DETAILED_ERRORS)
+      .optional()
+      .describe('The first errors of the children.'),
+    detailedErrorsOmitted: count('Errors that are not listed.').optional(),
+    timeoutExceeded: z.boolean().optional().describe('Whether the time limit ended the run.'),
+  })
+  .describe('How the run stands.');
+
+export type TakoRunSpec = z.infer<typeof takoRunSpecSchema>;
+export type TakoRunStatus = z.infer<typeof takoRunStatusSchema>;
+export type RunEvent = z.infer<typeof eventSchema>;
+export type RunParent = z.infer<typeof parentSchema>;
+export type RunReference = z.infer<typeof runReferenceSchema>;
+export type Phase = (typeof PHASES)[number];
+export type ErrorType = (typeof ERROR_TYPES)[number];
+export type ChildrenSummary = z.infer<typeof childrenSummarySchema>;
+export type TreeSummary = z.infer<typeof treeSummarySchema>;
+export type Attempt = z.infer<typeof attemptSchema>;
+export type StepStatus = z.infer<typeof stepStatusSchema>;
+export type SkippedSubscriber = z.infer<typeof skippedSchema>;
+export type DetailedError = z.infer<typeof detailedErrorSchema>;
+
+export const TERMINAL_PHASES: ReadonlySet<Phase> = new Set(['Succeeded', 'Failed', 'TimedOut', 'Canceled']);
+export function isTerminal(phase: Phase | undefined): boolean {
+  return phase !== undefined && TERMINAL_PHASES.has(phase);
+}

@@ -1,0 +1,55 @@
+import type { Condition } from '../../api/common.ts';
+import type { Phase } from '../../api/takorun.ts';
+
+/** What a run's conditions say, before times and generations are added. */
+export interface Verdict {
+  readonly phase: Phase;
+  /** CamelCase. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** Longest message of a condition that we write, characters. */
+const MAX_MESSAGE = 2_048;
+
+/**
+ * Ready, Reconciling and Stalled as kstatus reads them
+ * (https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md): going on is Reconciling=True, a good end is
+ * Ready=True, a bad end is Stalled=True. `lastTransitionTime` moves only when a status does.
+ */
+export function runConditions(
+  verdict: Verdict,
+  previous: readonly Condition[] | undefined,
+  generation: number,
+  now: string,
+): Condition[] {
+  const states = statesOf(verdict.phase);
+  return (['Ready', 'Reconciling', 'Stalled'] as const).map(type => {
+    const before = previous?.find(condition => condition.type === type);
+    const status = states[type];
+    return {
+      type,
+      status,
+      observedGeneration: generation,
+      lastTransitionTime: before?.status === status ? before.lastTransitionTime : now,
+      reason: verdict.reason,
+      message: verdict.message.slice(0, MAX_MESSAGE),
+    };
+  });
+}
+
+function statesOf(phase: Phase): Record<'Ready' | 'Reconciling' | 'Stalled', Condition['status']> {
+  switch (phase) {
+    case 'Succeeded':
+      return { Ready: 'True', Reconciling: 'False', Stalled: 'False' };
+    case 'Failed':
+    case 'TimedOut':
+    case 'Canceled':
+      return { Ready: 'False', Reconciling: 'False', Stalled: 'True' };
+    case 'Pending':
+    case 'Queued':
+    case 'Running':
+    case 'Waiting':
+      return { Ready: 'Unknown', Reconciling: 'True', Stalled: 'False' };
+  }
+}

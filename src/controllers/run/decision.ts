@@ -1,0 +1,34 @@
+import type { TakoRunStatus } from '../../api/takorun.ts';
+import type { Pod } from '../../kube/objects.ts';
+import type { Verdict } from './conditions.ts';
+
+/** A change to the cluster. All are idempotent: after a crash they are planned and done again. */
+export type Action =
+  | { readonly kind: 'createPod'; readonly pod: Pod }
+  /** `graceSeconds` absent: the Pod's own grace period. */
+  | { readonly kind: 'deletePod'; readonly name: string; readonly uid: string; readonly graceSeconds?: number }
+  /** Drops the tracking finalizer, after the outcome is in the status. */
+  | { readonly kind: 'releasePod'; readonly name: string; readonly uid: string; readonly finalizers: readonly string[] }
+  | { readonly kind: 'cancelRun'; readonly namespace: string; readonly name: string }
+  | { readonly kind: 'deleteRun'; readonly name: string; readonly uid: string }
+  | { readonly kind: 'deleteChildren' };
+
+export interface EventIntent {
+  readonly type: 'Normal' | 'Warning';
+  /** Same word as the condition's reason. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What a planner wants: in this order before, status, after, events. */
+export interface Decision {
+  readonly before: readonly Action[];
+  /** The status without conditions and generation, which follow from `verdict`. Absent: leave the status alone. */
+  readonly status?: Omit<TakoRunStatus, 'conditions' | 'observedGeneration' | 'phase' | 'message'>;
+  readonly verdict?: Verdict;
+  readonly after: readonly Action[];
+  readonly events: readonly EventIntent[];
+  readonly requeueAfterMs?: number | undefined;
+}
+
+export const NOTHING: Decision = { before: [], after: [], events: [] };

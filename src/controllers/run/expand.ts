@@ -1,0 +1,166 @@
+import pLimit from 'p-limit';
+import type { SkippedSubscriber } from '../../api/takorun.ts';
+import type { Evaluator } from '../../evaluator/index.ts';
+import { childRun, planChildren } from '../../fanout/children.ts';
+import type { EmitterNamespace } from '../../fanout/consent.ts';
+import { checkPayload } from '../../fanout/fingerprint.ts';
+import { resolveInputs } from '../../fanout/inputs.ts';
+import { checkLineage } from '../../fanout/lineage.ts';
+import { candidates, decide, type FilterResult, filterExpressions, skip, skippedStatus } from '../../fanout/match.ts';
+import type { RunManifest } from '../../fanout/objects.ts';
+import type { WorkflowRunner } from '../../fanout/runner.ts';
+import type { Subscriber, SubscriberIndex } from '../../fanout/subscribers.ts';
+import type { LiveRepository, LiveRun } from './observed.ts';
+
+/** What became of an event's matching. */
+export type Expansion =
+  | { readonly kind: 'waiting'; readonly reason: string; readonly message: string }
+  | { readonly kind: 'failed'; readonly reason: string; readonly message: string }
+  | {
+      readonly kind: 'expanded';
+      readonly children: readonly RunManifest[];
+      readonly subscribersFound: number;
+      readonly withoutConsent: number;
+      readonly deduplicated: number;
+      readonly skippedCount: number;
+      readonly skipped: readonly SkippedSubscriber[];
+      readonly warning?: string;
+    };
+
+export interface ExpandContext {
+  /** TakoRepositories of the event's namespace whose slug is `slug`. */
+  readonly repositoriesBySlug: (namespace: string, slug: string) => readonly LiveRepository[];
+  readonly subscribers: Pick<SubscriberIndex, 'find'>;
+  readonly evaluator: Evaluator;
+  readonly emitter: (namespace: string) => Promise<EmitterNamespace>;
+  readonly runner: Pick<WorkflowRunner, 'start'>;
+}
+
+/** Children that are created at the same time; the client's rate limit is the real bound. */
+const CREATE_CONCURRENCY = 16;
+
+/**
+ * Matches an event and creates its children, all at once: the children are the queue. Names follow from the parent's UID and the child's
+ * content, so a try that was cut off is completed by the next one.
+ */
+export async function expandEvent(
+  run: LiveRun,
+  deadlineMs: number,
+  now: number,
+  context: ExpandContext,
+  signal: AbortSignal,
+): Promise<Expansion> {
+  const event = run.spec.event!;
+  const namespace = run.metadata.namespace!;
+  const payload = checkPayload(event.payload);
+  if (!payload.ok) return { kind: 'failed', reason: 'InvalidPayload', message: payload.message };
+  const source = checkSource(event.source, namespace, context.repositoriesBySlug);
+  if (source !== undefined) return source;
+
+  const emitter = await context.emitter(namespace);
+  const first = candidates(event, context.subscribers.find(event.source, event.type), emitter);
+  const expressions = filterExpressions(first.candidates);
+  const filters = await evaluateFilters(expressions, event, context.evaluator, signal);
+  const second = decide(first.candidates, filters);
+  const [here, elsewhere] = partition(second.matched, subscriber => subscriber.namespace === namespace);
+  const third = resolveInputs(here, event);
+  const plan = planChildren(run.metadata.uid, third.resolved);
+  const lineage = checkLineage(run, plan.children);
+  if (!lineage.ok) return { kind: 'failed', reason: lineage.reason, message: lineage.message };
+
+  const limit = pLimit(CREATE_CONCURRENCY);
+  const children = plan.children.map(child => childRun(run, child, { now, deadlineMs }));
+  await Promise.all(children.map(child => limit(() => context.runner.start(child, { signal }))));
+  const skipped = [
+    ...first.skipped,
+    ...second.skipped,
+    ...third.skipped,
+    ...elsewhere.map(subscriber =>
+      skip(
+        subscriber,
+        'OtherNamespace',
+        'it is in another namespace; this version starts children in the namespace of the event only',
+      ),
+    ),
+  ];
+  return {
+    kind: 'expanded',
+    children,
+    subscribersFound: first.subscribersFound,
+    withoutConsent: first.withoutConsent,
+    deduplicated: plan.deduplicated,
+    ...skippedStatus(skipped),
+    ...(lineage.warning === undefined ? {} : { warning: lineage.warning }),
+  };
+}
+
+/** Nobody speaks for a repository that is not theirs: the source must be a repository of the run's own namespace. */
+function checkSource(
+  source: string,
+  namespace: string,
+  bySlug: ExpandContext['repositoriesBySlug'],
+): Extract<Expansion, { kind: 'waiting' | 'failed' }> | undefined {
+  const colon = source.lastIndexOf(':');
+  const slug = source.slice(0, colon);
+  const artifact = source.slice(colon + 1);
+  const found = bySlug(namespace, slug);
+  const repository = found.find(({ status }) => status?.revision !== undefined);
+  if (repository === undefined) {
+    return found.length === 0
+      ? {
+          kind: 'waiting',
+          reason: 'SourceNotFound',
+          message: `there is no TakoRepository ${slug} in namespace ${namespace}: an event can only speak for a repository of its own namespace`,
+        }
+      : {
+          kind: 'waiting',
+          reason: 'SourceNotReady',
+          message: `TakoRepository ${found[0]?.metadata.name} (${slug}) is not ready yet`,
+        };
+  }
+  const artifacts = repository.status?.artifacts ?? [];
+  if (artifacts.includes(artifact)) return undefined;
+  return {
+    kind: 'failed',
+    reason: 'ArtifactNotFound',
+    message: `${slug} has no artifact "${artifact}": it has ${artifacts.join(', ')}`,
+  };
+}
+
+async function evaluateFilters(
+  expressions: readonly string[],
+  event: NonNullable<LiveRun['spec']['event']>,
+  evaluator: Evaluator,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, FilterResult>> {
+  if (expressions.length === 0) return new Map();
+  const payload = event.payload ?? {};
+  const variables = {
+    event: { type: event.type, schema_version: event.schemaVersion ?? '', source: event.source, payload },
+    payload,
+    event_type: event.type,
+    schema_version: event.schemaVersion ?? '',
+    source: event.source,
+  };
+  const results = await evaluator.evaluateMany(expressions, variables, signal);
+  return new Map(
+    results.map((result, index): [string, FilterResult] => {
+      const expression = expressions[index]!;
+      if (!result.ok) return [expression, { kind: 'error', message: result.message }];
+      if (typeof result.value !== 'boolean') {
+        return [
+          expression,
+          { kind: 'error', message: `it gives ${JSON.stringify(result.value)}, expected true or false` },
+        ];
+      }
+      return [expression, { kind: 'value', value: result.value }];
+    }),
+  );
+}
+
+function partition(
+  list: readonly Subscriber[],
+  test: (subscriber: Subscriber) => boolean,
+): [Subscriber[], Subscriber[]] {
+  return [list.filter(test), list.filter(subscriber => !test(subscriber))];
+}

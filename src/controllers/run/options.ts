@@ -1,0 +1,43 @@
+/** What an administrator decides about runs. Times are milliseconds. */
+export interface RunOptions {
+  /** Image of the agent: the operator's own. */
+  readonly agentImage: string;
+  /** Image of steps that name none. */
+  readonly stepImage: string;
+  /** Where agents find the gateway, https://host:port. */
+  readonly gatewayUrl: string;
+  /** Time limit of a run that sets none. */
+  readonly defaultTimeoutMs: number;
+  /** How long a run waits for a repository that is unknown or not ready before it fails. */
+  readonly repositoryTimeoutMs: number;
+  /** How long a Pod may fail to start a container (image, Secret, scheduling) before the run fails. */
+  readonly startTimeoutMs: number;
+  /** Longest checkout by the agent. */
+  readonly gitTimeoutMs: number;
+  /** How long a finished Pod stays for `kubectl logs`. */
+  readonly podRetentionMs: number;
+  /** How long children stay after their parent has ended. */
+  readonly childrenTtlMs: number;
+  /** Time between two writes of a parent's status while its children run. */
+  readonly parentWriteIntervalMs: number;
+  /** Time that a step gets after SIGTERM. */
+  readonly gracePeriodMs: number;
+  /** Requests of the container that does the work; other containers ask for a minimum. */
+  readonly stepRequests: Readonly<Record<string, string>>;
+  /** Limits of a step container that sets none. */
+  readonly stepLimits: Readonly<Record<string, string>>;
+}
+
+export const DEFAULT_RUN_OPTIONS: Omit<RunOptions, 'agentImage' | 'gatewayUrl'> = {
+  stepImage: 'docker.io/library/busybox:1.36',
+  defaultTimeoutMs: 3_600_000,
+  repositoryTimeoutMs: 60_000,
+  startTimeoutMs: 90_000,
+  gitTimeoutMs: 100_000,
+  podRetentionMs: 3_600_000,
+  childrenTtlMs: 86_400_000,
+  parentWriteIntervalMs: 1_000,
+  gracePeriodMs: 10_000,
+  stepRequests: { cpu: '50m', memory: '64Mi' },
+  stepLimits: { memory: '1Gi', 'ephemeral-storage': '10Gi' },
+};

@@ -1,0 +1,64 @@
+import { TRACKING_FINALIZER } from '../../api/meta.ts';
+import { isTerminal } from '../../api/takorun.ts';
+import type { RunObject } from '../../fanout/objects.ts';
+import type { Action, Decision } from './decision.ts';
+import { NOTHING } from './decision.ts';
+import { milliseconds } from './durations.ts';
+import type { LiveRun, ObservedPod } from './observed.ts';
+import type { RunOptions } from './options.ts';
+
+export interface FinishedObservation {
+  readonly run: LiveRun;
+  readonly now: number;
+  readonly options: RunOptions;
+  readonly pods: readonly ObservedPod[];
+  readonly children: readonly RunObject[];
+}
+
+/** Takes the tracking finalizer off those Pods that have it. */
+export function releaseActions(pods: readonly ObservedPod[]): Action[] {
+  return pods.flatMap(({ metadata }) => {
+    const { name, uid, finalizers } = metadata;
+    return finalizers?.includes(TRACKING_FINALIZER) ? [{ kind: 'releasePod' as const, name, uid, finalizers }] : [];
+  });
+}
+
+/** Containers of a finished Pod that are still there after this long are ended, milliseconds. */
+const LINGER_MS = 30_000;
+
+/**
+ * What is left to do with a run that has ended: let its Pods go (their outcome is in the status), delete them after their time, and delete
+ * the run or its children when a time to live says so. Only the root of a tree has its children deleted; the rest goes with them.
+ */
+export function planFinished({ run, now, options, pods, children }: FinishedObservation): Decision {
+  const ended = Date.parse(run.status?.completionTime ?? run.metadata.creationTimestamp);
+  const actions: Action[] = [];
+  const times: number[] = [];
+
+  for (const pod of pods) {
+    const id = { name: pod.metadata.name, uid: pod.metadata.uid };
+    actions.push(...releaseActions([pod]));
+    if (pod.metadata.deletionTimestamp !== undefined) continue;
+    const stopped = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+    const due = pod.claimed && stopped ? ended : ended + (stopped ? options.podRetentionMs : LINGER_MS);
+    if (now >= due) actions.push({ kind: 'deletePod', ...id });
+    else times.push(due);
+  }
+  const { ttlSecondsAfterFinished, childrenTTL } = run.spec;
+  if (ttlSecondsAfterFinished !== undefined) {
+    const due = ended + ttlSecondsAfterFinished * 1_000;
+    if (now >= due) actions.push({ kind: 'deleteRun', name: run.metadata.name, uid: run.metadata.uid });
+    else times.push(due);
+  }
+  if (
+    run.spec.parent === undefined &&
+    children.length > 0 &&
+    children.every(child => isTerminal(child.status?.phase))
+  ) {
+    const due = ended + milliseconds(childrenTTL, options.childrenTtlMs);
+    if (now >= due) actions.push({ kind: 'deleteChildren' });
+    else times.push(due);
+  }
+  const next = times.length === 0 ? undefined : Math.max(0, Math.min(...times) - now);
+  return { ...NOTHING, after: actions, requeueAfterMs: next };
+}

@@ -1,0 +1,49 @@
+import type { TakoRun } from '../../api/resources.ts';
+import { takoRuns } from '../../api/resources.ts';
+import { isTerminal } from '../../api/takorun.ts';
+import { isChildOf, type ObjectIdentity, runIdentity } from '../../fanout/objects.ts';
+import { RunConflictError, type WorkflowRunner } from '../../fanout/runner.ts';
+import { childState } from '../../fanout/summary.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { isApiError } from '../../kube/errors.ts';
+
+/** The production runner: a run is a TakoRun object, and its controller does the rest. */
+export function createTakoRunRunner(client: Pick<KubeClient, 'get' | 'create' | 'mergePatch'>): WorkflowRunner {
+  return {
+    async start(manifest, { signal } = {}) {
+      try {
+        const created = await client.create(takoRuns, manifest as TakoRun, { signal });
+        return { identity: runIdentity(created), created: true };
+      } catch (error) {
+        if (!isApiError(error, 'alreadyExists')) throw error;
+        const { namespace, name } = manifest.metadata;
+        const found = await client.get(takoRuns, { namespace, name }, { signal });
+        if (!isChildOf(found, manifest.spec.parent?.run as ObjectIdentity))
+          throw new RunConflictError({ namespace, name });
+        return { identity: runIdentity(found), created: false };
+      }
+    },
+    async observe(ref, { signal } = {}) {
+      try {
+        return childState(await client.get(takoRuns, ref, { signal }));
+      } catch (error) {
+        if (isApiError(error, 'notFound')) return undefined;
+        throw error;
+      }
+    },
+    async cancel(ref, { signal } = {}) {
+      try {
+        const run = await client.get(takoRuns, ref, { signal });
+        if (isTerminal(run.status?.phase) || run.spec.cancel === true) return;
+        await client.mergePatch(
+          takoRuns,
+          ref,
+          { spec: { cancel: true } },
+          { signal, fieldManager: 'tako-operator-cancel' },
+        );
+      } catch (error) {
+        if (!isApiError(error, 'notFound')) throw error;
+      }
+    },
+  };
+}
