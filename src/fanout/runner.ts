@@ -1,0 +1,42 @@
+import type { ObjectIdentity, ObjectName, RunManifest } from './objects.ts';
+import type { ChildState } from './summary.ts';
+
+export interface RunnerOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface StartedRun {
+  readonly identity: ObjectIdentity;
+  /** False when the run existed already. */
+  readonly created: boolean;
+}
+
+/**
+ * Starts the runs that fan-out decides on. Production creates TakoRuns, tests use one in memory; `testing/runner.conformance.ts` says by
+ * tests what both have to do.
+ *
+ * All three may be called again at any time, by another process too: an operator that was killed in the middle does not know what it did.
+ */
+export interface WorkflowRunner {
+  /**
+   * Starts a run. One of that name that has the same parent is adopted as it is; a name that is somebody else's is a
+   * `RunConflictError`.
+   */
+  start(run: RunManifest, options?: RunnerOptions): Promise<StartedRun>;
+  /** How a run stands; undefined when there is none of that name. */
+  observe(run: ObjectName, options?: RunnerOptions): Promise<ChildState | undefined>;
+  /** Asks a run to end. It ends as Canceled some time later; one that ended, or is not there, is left alone. */
+  cancel(run: ObjectName, options?: RunnerOptions): Promise<void>;
+}
+
+/** The name of a run is taken by one that has another parent. Only a person can solve that. */
+export class RunConflictError extends Error {
+  override readonly name = 'RunConflictError';
+
+  constructor(run: ObjectName, options?: ErrorOptions) {
+    super(
+      `TakoRun ${run.namespace}/${run.name} exists and was not started by this run: delete it if nobody needs it`,
+      options,
+    );
+  }
+}

@@ -1,0 +1,51 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Server } from 'node:https';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../kube/clock.ts';
+import type { GatewayFailure } from './failure.ts';
+import type { GatewayRuns, RunContext } from './runs.ts';
+
+/** The server that routes are put on. */
+export type GatewayApp = FastifyInstance<Server, IncomingMessage, ServerResponse>;
+
+/** What a route works with. */
+export interface RouteDependencies {
+  readonly runs: GatewayRuns;
+  readonly clock: Clock;
+  /** Aborted when the gateway is about to close: who waits answers with what there is. */
+  readonly draining: AbortSignal;
+}
+
+/** Who asks: a Pod, and the run that it works for. */
+export interface Caller extends RunContext {
+  readonly podUid: string;
+}
+
+/** Name under which the caller is kept with a request. */
+const CALLER = 'caller';
+
+export function decorateWithCaller(app: GatewayApp): void {
+  app.decorateRequest(CALLER, null);
+}
+
+export function setCaller(request: FastifyRequest, caller: Caller): void {
+  request.setDecorator<Caller | null>(CALLER, caller);
+}
+
+/** Undefined on routes that need no token, and before the token was checked. */
+export function findCaller(request: FastifyRequest): Caller | undefined {
+  return request.getDecorator<Caller | null>(CALLER) ?? undefined;
+}
+
+/** On a route that needs a token. */
+export function callerOf(request: FastifyRequest): Caller {
+  const caller = findCaller(request);
+  if (caller === undefined) throw new TypeError(`${request.url} is served without a check of its token`);
+  return caller;
+}
+
+/** Answers with a `GatewayError`. */
+export function sendFailure(reply: FastifyReply, failure: GatewayFailure): FastifyReply {
+  if (failure.retryAfterSeconds !== undefined) reply.header('retry-after', String(failure.retryAfterSeconds));
+  return reply.code(failure.status).send(failure.toBody());
+}

@@ -1,0 +1,166 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Credentials } from './credentials.ts';
+import { hasGitCode } from './errors.ts';
+import { fetchCommit } from './fetch.ts';
+import { createGitDirectory, detachHead, isShallow, resetConfiguration } from './git-directory.ts';
+import { requireCommit } from './ref.ts';
+import { listTags, type RemoteTag } from './remote.ts';
+import { type RemoteSession, withRemote } from './session.ts';
+import { chooseTag, parseDescription } from './tags.ts';
+import type { GitUrl } from './url.ts';
+
+/** How far back the nearest tag is looked for unless told otherwise, commits. */
+const DEFAULT_MAX_HISTORY = 10_000;
+/** Depth of the first look back; each further one goes ten times as deep. */
+const FIRST_DEPTH = 100;
+/** Bound of what a server may send, bytes; the volume's own size limit is the real one. */
+const MAX_FETCH_BYTES = 8 * 1024 * 1024 * 1024;
+/** Group and owner may write: the steps run as another user of the same group. */
+const WORK_TREE_UMASK = 0o002;
+
+export interface CheckoutRequest {
+  readonly url: GitUrl;
+  /** Full name of the commit. */
+  readonly commit: string;
+  /** Is created; must lie outside the work tree. */
+  readonly gitDirectory: string;
+  /** Exists, and holds nothing that anyone else can change until this returns. */
+  readonly workTree: string;
+  readonly credentials?: Credentials | undefined;
+  /** Bound of the whole, milliseconds. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** How many commits to look back for the nearest tag. Default 10,000; 0: only a tag on the commit itself. */
+  readonly maxHistory?: number | undefined;
+}
+
+export interface CheckoutResult {
+  /** The nearest tag at or before the commit. */
+  readonly tag?: string;
+  /** 0 when the commit itself is tagged. Approximate where merged branches began before the commits that were looked at. */
+  readonly commitsSinceTag?: number;
+  /** As `git describe --tags`: `v1.2.0`, or `v1.2.0-3-gabcdef0` three commits later. */
+  readonly describe?: string;
+}
+
+/**
+ * Checks a commit out into `workTree`, with the Git directory elsewhere and no `.git` in the tree. Files are writable for the group
+ * (0664 and 0775; a setgid directory hands its group down), symbolic links stay links and are never followed.
+ *
+ * Costs two fetches at once (the commit alone; the list of tags) and one process that writes the files. History is fetched only
+ * when the commit has no tag and the repository has some.
+ *
+ * Throws GitError (`CommitNotFound`, `UnsafeRepository` and those of the network), or the signal's reason.
+ */
+export async function checkout(request: CheckoutRequest): Promise<CheckoutResult> {
+  const commit = requireCommit(request.commit);
+  const { url, gitDirectory, workTree } = request;
+  requireApart(gitDirectory, workTree);
+  await createGitDirectory(gitDirectory, commit);
+  return withRemote(url, request, async session => {
+    const tags = await fetchWithTags(session, gitDirectory, commit);
+    await detachHead(gitDirectory, commit);
+    const [result] = await together(signal => [
+      nearestTag(session, { ...request, commit, signal }, tags),
+      session.local(['read-tree', '--reset', '-u', commit], { gitDirectory, workTree, umask: WORK_TREE_UMASK, signal }),
+    ]);
+    return result;
+  });
+}
+
+function requireApart(gitDirectory: string, workTree: string): void {
+  const relative = path.relative(path.resolve(workTree), path.resolve(gitDirectory));
+  if (relative === '' || !(relative === '..' || relative.startsWith('../'))) {
+    throw new TypeError(`the Git directory ${gitDirectory} must lie outside the work tree ${workTree}`);
+  }
+}
+
+async function fetchWithTags(
+  session: RemoteSession,
+  gitDirectory: string,
+  commit: string,
+): Promise<Map<string, RemoteTag[]>> {
+  const [tags] = await together(signal => [
+    listTags(session, signal),
+    fetchCommit({ session, gitDirectory, commit, depth: 1, maxBytes: MAX_FETCH_BYTES, signal }),
+  ]);
+  return tags;
+}
+
+/** Awaits all; when one fails the others are aborted, and it is its error that is thrown, once they have ended. */
+async function together<T extends readonly Promise<unknown>[] | []>(
+  start: (signal: AbortSignal) => T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  const controller = new AbortController();
+  const promises = start(controller.signal);
+  try {
+    return await Promise.all(promises);
+  } catch (error) {
+    controller.abort(error);
+    await Promise.allSettled(promises);
+    throw error;
+  }
+}
+
+/** A CheckoutRequest whose signal ends this part only. */
+type HistoryRequest = Pick<CheckoutRequest, 'gitDirectory' | 'commit' | 'maxHistory' | 'signal'>;
+
+async function nearestTag(
+  session: RemoteSession,
+  request: HistoryRequest,
+  tags: ReadonlyMap<string, readonly RemoteTag[]>,
+): Promise<CheckoutResult> {
+  const exact = chooseTag(tags.get(request.commit) ?? []);
+  if (exact) return { tag: exact.name, commitsSinceTag: 0, describe: exact.name };
+  if (tags.size === 0) return {};
+  const maximum = request.maxHistory ?? DEFAULT_MAX_HISTORY;
+  for (let depth = Math.min(FIRST_DEPTH, maximum); depth > 1; depth = Math.min(depth * 10, maximum)) {
+    if (await isShallow(request.gitDirectory)) await deepen(session, request, depth);
+    const commits = await history(session, request);
+    const found = new Map([...tags].filter(([commit]) => commits.has(commit)));
+    if (found.size > 0) return describe(session, request, found);
+    if (depth === maximum || !(await isShallow(request.gitDirectory))) break;
+  }
+  return {};
+}
+
+/** Fetches commits without their trees where the server can leave those out. */
+async function deepen(session: RemoteSession, request: HistoryRequest, depth: number): Promise<void> {
+  const { gitDirectory, commit, signal } = request;
+  await fetchCommit({ session, gitDirectory, commit, depth, filters: [['tree:0']], maxBytes: MAX_FETCH_BYTES, signal });
+  await resetConfiguration(gitDirectory, commit);
+}
+
+async function history(session: RemoteSession, { gitDirectory, commit, signal }: HistoryRequest): Promise<Set<string>> {
+  const { stdout } = await session.local(['rev-list', commit], {
+    gitDirectory,
+    signal,
+    maxOutputBytes: 64 * 1024 * 1024,
+  });
+  return new Set(stdout.toString('utf8').trimEnd().split('\n'));
+}
+
+async function describe(
+  session: RemoteSession,
+  { gitDirectory, commit, signal }: HistoryRequest,
+  tags: ReadonlyMap<string, readonly RemoteTag[]>,
+): Promise<CheckoutResult> {
+  const lines = [...tags].flatMap(([tagged, names]) => {
+    const tag = chooseTag(names);
+    return tag ? [`${tagged} refs/tags/${tag.name}`] : [];
+  });
+  await writeFile(path.join(gitDirectory, 'packed-refs'), `${lines.join('\n')}\n`);
+  try {
+    const { stdout } = await session.local(['describe', '--tags', '--long', '--abbrev=7', commit], {
+      gitDirectory,
+      signal,
+    });
+    const text = stdout.toString('utf8').trim();
+    const parsed = parseDescription(text);
+    return parsed ? { tag: parsed.tag, commitsSinceTag: parsed.commitsSince, describe: text } : {};
+  } catch (error) {
+    if (hasGitCode(error, 'GitFailed')) return {};
+    throw error;
+  }
+}

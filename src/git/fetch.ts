@@ -1,0 +1,95 @@
+import { GitError, hasGitCode } from './errors.ts';
+import type { RemoteSession } from './session.ts';
+import { watchSize } from './size-limit.ts';
+
+/** Quiet, nothing but the objects asked for, and no housekeeping afterwards. */
+const FETCH = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--no-auto-gc'];
+
+export interface FetchRequest {
+  readonly session: RemoteSession;
+  readonly gitDirectory: string;
+  readonly commit: string;
+  /** Commits of history; absent: all. */
+  readonly depth?: number | undefined;
+  /** Filters to try in order, each a list for `--filter`; without one the server sends everything. */
+  readonly filters?: readonly (readonly string[])[] | undefined;
+  /** The reference that the commit was found at, for servers that give out only references. */
+  readonly ref?: string | undefined;
+  /** Bound of the Git directory, bytes. */
+  readonly maxBytes: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Brings a commit into a Git directory, with as little around it as the server can be talked into: by its name, shallow and filtered;
+ * without a filter where the server refuses those; where it gives out only what its references point to, the reference that
+ * the commit was found at; and at last all branches and tags with their history.
+ *
+ * Throws GitError `CommitNotFound`, `RepositoryTooLarge`, and whatever the network gives.
+ */
+export async function fetchCommit(request: FetchRequest): Promise<void> {
+  try {
+    await firstSupported(request, [request.commit]);
+    return;
+  } catch (error) {
+    if (!hasGitCode(error, 'CommitUnadvertised')) throw error;
+  }
+  if (request.ref !== undefined) {
+    const found = await firstSupported(request, [request.ref]).then(
+      () => hasCommit(request),
+      (error: unknown) => {
+        if (hasGitCode(error, 'RefNotFound', 'CommitUnadvertised')) return false;
+        throw error;
+      },
+    );
+    if (found) return;
+  }
+  const everything = ['+refs/heads/*:refs/tako/heads/*', '+refs/tags/*:refs/tako/tags/*'];
+  await firstSupported({ ...request, depth: undefined }, everything);
+  if (await hasCommit(request)) return;
+  throw new GitError(
+    'CommitNotFound',
+    `no branch or tag of ${request.session.url.href} has the commit ${request.commit} (any more): was its branch rewritten?`,
+  );
+}
+
+async function firstSupported(request: FetchRequest, refspecs: readonly string[]): Promise<void> {
+  for (const filter of request.filters ?? []) {
+    try {
+      return await fetchOnce(request, filter, refspecs);
+    } catch (error) {
+      if (!hasGitCode(error, 'FilterUnsupported')) throw error;
+    }
+  }
+  await fetchOnce(request, [], refspecs);
+}
+
+async function fetchOnce(request: FetchRequest, filter: readonly string[], refspecs: readonly string[]): Promise<void> {
+  const { session, gitDirectory, depth, maxBytes } = request;
+  const shape = [...(depth === undefined ? [] : [`--depth=${depth}`]), ...filter.map(item => `--filter=${item}`)];
+  const watch = watchSize(`${gitDirectory}/objects/pack`, maxBytes);
+  try {
+    await session.git([...FETCH, ...shape, '--', session.url.href, ...refspecs], {
+      gitDirectory,
+      signal: request.signal ? AbortSignal.any([request.signal, watch.signal]) : watch.signal,
+    });
+  } catch (error) {
+    if (!watch.signal.aborted) throw error;
+    throw new GitError(
+      'RepositoryTooLarge',
+      `${session.url.href} sends more than the ${maxBytes} bytes that are taken`,
+    );
+  } finally {
+    watch.stop();
+  }
+}
+
+async function hasCommit({ session, gitDirectory, commit }: FetchRequest): Promise<boolean> {
+  try {
+    await session.local(['cat-file', '-e', `${commit}^{commit}`], { gitDirectory });
+    return true;
+  } catch (error) {
+    if (hasGitCode(error, 'GitFailed', 'CommitNotFound')) return false;
+    throw error;
+  }
+}

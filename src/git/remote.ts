@@ -1,0 +1,145 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { readBlob, requireRelativePath } from './blob.ts';
+import { GitError } from './errors.ts';
+import { fetchCommit } from './fetch.ts';
+import { createGitDirectory, resetConfiguration } from './git-directory.ts';
+import { type GitRef, isCommit, parseRef, type RefQuery, requireCommit } from './ref.ts';
+import { type RemoteOptions, type RemoteSession, withRemote } from './session.ts';
+import type { GitUrl } from './url.ts';
+
+/** Bound of the temporary repository that one file is read from, bytes. Only servers without filters send more than a few KiB. */
+const DEFAULT_MAX_FETCH_BYTES = 512 * 1024 * 1024;
+/** References of one name: few, unless the server ignores what it was asked for. */
+const MAX_REFS_BYTES = 16 * 1024 * 1024;
+
+export interface ResolvedRef {
+  /** Full name of a commit (or of what an annotated tag points to). */
+  readonly commit: string;
+  /** Full name of the reference, such as refs/heads/main; absent when a commit was asked for. */
+  readonly ref?: string;
+}
+
+/**
+ * Looks up what a branch, tag or text points to; without a reference, the remote's default branch. Tags are peeled. A commit is
+ * given back without a call: reading from it tells whether it exists.
+ * Throws GitError `RefNotFound`, `RepositoryNotFound`, `InvalidRef` and those of the network.
+ */
+export async function resolveRef(url: GitUrl, ref: GitRef, options: RemoteOptions = {}): Promise<ResolvedRef> {
+  const query = parseRef(ref);
+  if (query.kind === 'commit') return { commit: query.commit };
+  return withRemote(url, options, session => lookUp(session, query));
+}
+
+async function lookUp(session: RemoteSession, query: Exclude<RefQuery, { kind: 'commit' }>): Promise<ResolvedRef> {
+  if (query.kind === 'default') return lookUpDefault(session);
+  const patterns = query.names.flatMap(name => [name, `${name}^{}`]);
+  const { commits } = parseRefs(await list(session, [], patterns));
+  for (const name of query.names) {
+    const commit = commits.get(`${name}^{}`) ?? commits.get(name);
+    if (commit !== undefined) return { commit, ref: name };
+  }
+  throw new GitError('RefNotFound', `${session.url.href} has no ${query.shown}: correct spec.ref, or push it`);
+}
+
+async function lookUpDefault(session: RemoteSession): Promise<ResolvedRef> {
+  const { commits, head } = parseRefs(await list(session, ['--symref'], ['HEAD']));
+  const commit = commits.get('HEAD');
+  if (commit === undefined) {
+    throw new GitError(
+      'RefNotFound',
+      `${session.url.href} has no default branch with a commit in it: push one, or name a branch in spec.ref`,
+    );
+  }
+  return head === undefined ? { commit } : { commit, ref: head };
+}
+
+async function list(
+  session: RemoteSession,
+  flags: readonly string[],
+  patterns: readonly string[],
+  signal?: AbortSignal,
+): Promise<string> {
+  const { stdout } = await session.git(['ls-remote', '--quiet', ...flags, '--', session.url.href, ...patterns], {
+    maxOutputBytes: MAX_REFS_BYTES,
+    signal,
+  });
+  return stdout.toString('utf8');
+}
+
+/** Reads what `git ls-remote --symref` prints. Lines of another form are left out. */
+export function parseRefs(text: string): { commits: ReadonlyMap<string, string>; head: string | undefined } {
+  const commits = new Map<string, string>();
+  let head: string | undefined;
+  for (const line of text.split('\n')) {
+    const [value, name] = line.split('\t');
+    if (value === undefined || name === undefined) continue;
+    if (name === 'HEAD' && value.startsWith('ref: ')) head = value.slice('ref: '.length);
+    else if (isCommit(value)) commits.set(name, value);
+  }
+  return { commits, head };
+}
+
+/** All tags of a repository, peeled: commit to names. */
+export async function listTags(session: RemoteSession, signal?: AbortSignal): Promise<Map<string, RemoteTag[]>> {
+  const { commits } = parseRefs(await list(session, ['--tags'], [], signal));
+  const tags = new Map<string, RemoteTag[]>();
+  for (const [name, object] of commits) {
+    if (name.endsWith('^{}') || !name.startsWith('refs/tags/')) continue;
+    const peeled = commits.get(`${name}^{}`);
+    const commit = peeled ?? object;
+    const tag = { name: name.slice('refs/tags/'.length), annotated: peeled !== undefined };
+    tags.set(commit, [...(tags.get(commit) ?? []), tag]);
+  }
+  return tags;
+}
+
+export interface RemoteTag {
+  readonly name: string;
+  readonly annotated: boolean;
+}
+
+export interface ReadFileRequest extends RemoteOptions {
+  readonly url: GitUrl;
+  readonly commit: string;
+  /** Relative to the repository's root. */
+  readonly path: string;
+  /** A larger file is refused without being read, and without being sent by servers that support filters. */
+  readonly maxBytes: number;
+  /** The `ref` of ResolvedRef: saves old servers that give out only references a fetch of everything. */
+  readonly ref?: string | undefined;
+  /** Bound of what the server may send. Default 512 MiB. */
+  readonly maxFetchBytes?: number | undefined;
+}
+
+/**
+ * Reads one regular file of a commit, through a temporary repository that is removed afterwards. Servers that support filters
+ * send the commit, the trees down to the file's directory and the small files there, nothing else.
+ * Throws GitError `FileNotFound`, `NotAFile`, `FileTooLarge`, `CommitNotFound` and those of the network.
+ */
+export async function readFileAt(request: ReadFileRequest): Promise<Buffer> {
+  const { url, maxBytes } = request;
+  const commit = requireCommit(request.commit);
+  const file = requireRelativePath(request.path);
+  const gitDirectory = await mkdtemp(path.join(request.temporaryDirectory ?? os.tmpdir(), 'tako-read-'));
+  try {
+    return await withRemote(url, request, async session => {
+      await createGitDirectory(gitDirectory, commit);
+      const small = `blob:limit=${maxBytes + 1}`;
+      await fetchCommit({
+        session,
+        gitDirectory,
+        commit,
+        depth: 1,
+        filters: [[`tree:${file.split('/').length + 1}`, small], [small]],
+        ref: request.ref,
+        maxBytes: request.maxFetchBytes ?? DEFAULT_MAX_FETCH_BYTES,
+      });
+      await resetConfiguration(gitDirectory, commit);
+      return readBlob({ gitDirectory, commit, path: file, maxBytes, signal: request.signal });
+    });
+  } finally {
+    await rm(gitDirectory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import { DEFAULT_RUN_OPTIONS } from '../controllers/run/options.ts';
+import { parseDuration } from '../workflow/duration.ts';
+
+/** A variable that holds a duration such as `90s`; the value is milliseconds. */
+function durationVariable(fallbackMs: number, description: string) {
+  return z
+    .string()
+    .transform((text, context) => {
+      const parsed = parseDuration(text);
+      if (parsed.ok) return parsed.ms;
+      context.addIssue({ code: 'custom', message: parsed.message });
+      return z.NEVER;
+    })
+    .default(fallbackMs)
+    .describe(description);
+}
+
+function listVariable(fallback: string[], description: string) {
+  return z
+    .string()
+    .transform(text =>
+      text
+        .split(',')
+        .map(item => item.trim())
+        .filter(item => item !== ''),
+    )
+    .default(fallback)
+    .describe(description);
+}
+
+const port = (fallback: number, description: string) =>
+  z.coerce.number().int().min(0).max(65_535).default(fallback).describe(description);
+
+/** The operator's settings, all by environment variables. docs/reference/configuration.md is generated from this. */
+export const configSchema = z.object({
+  POD_NAMESPACE: z.string().min(1).default('tako-system').describe('Namespace of the operator itself.'),
+  POD_NAME: z.string().min(1).default('tako-operator').describe('Name of this replica, for the Lease and in events.'),
+  TAKO_AGENT_IMAGE: z.string().min(1).describe("Image of the agent in every run's Pod: the operator's own image."),
+  TAKO_STEP_IMAGE: z
+    .string()
+    .min(1)
+    .default(DEFAULT_RUN_OPTIONS.stepImage)
+    .describe('Image of steps that name none, neither in the step nor in the workflow.'),
+  TAKO_GATEWAY_SERVICE: z
+    .string()
+    .min(1)
+    .default('tako-gateway')
+    .describe('Name of the Service in front of the gateway.'),
+  TAKO_GATEWAY_PORT: port(8443, 'Port of the gateway, of the Service and of the operator alike.'),
+  TAKO_HTTP_PORT: port(8080, 'Port of /metrics, /healthz and /readyz.'),
+  TAKO_LEADER_ELECTION: z
+    .enum(['true', 'false'])
+    .default('true')
+    .transform(text => text === 'true')
+    .describe('Whether replicas elect a leader. Off only for a single replica on a developer machine.'),
+  TAKO_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('How much is logged.'),
+  TAKO_GIT_SCHEMES: listVariable(
+    ['https', 'ssh'],
+    'URL schemes that repositories may have, of https, http, ssh and file.',
+  ),
+  TAKO_GIT_HOSTS: listVariable(
+    [],
+    'Git hosts that repositories may be on, such as github.com,*.example.com. Empty: any.',
+  ),
+  TAKO_GIT_FILE_ROOT: z
+    .string()
+    .default('')
+    .describe('Directory below which file:// repositories may be. Empty: none.'),
+  TAKO_GIT_TIMEOUT: durationVariable(60_000, 'Time limit of one Git call of the operator.'),
+  TAKO_AGENT_GIT_TIMEOUT: durationVariable(DEFAULT_RUN_OPTIONS.gitTimeoutMs, "Time limit of the agent's checkout."),
+  TAKO_DEFAULT_TIMEOUT: durationVariable(DEFAULT_RUN_OPTIONS.defaultTimeoutMs, 'Time limit of a run that sets none.'),
+  TAKO_REPOSITORY_TIMEOUT: durationVariable(
+    DEFAULT_RUN_OPTIONS.repositoryTimeoutMs,
+    'How long a run waits for a repository that is unknown or not ready.',
+  ),
+  TAKO_START_TIMEOUT: durationVariable(
+    DEFAULT_RUN_OPTIONS.startTimeoutMs,
+    'How long a Pod may fail to start a container (image, Secret, no node) before its run fails.',
+  ),
+  TAKO_POD_RETENTION: durationVariable(
+    DEFAULT_RUN_OPTIONS.podRetentionMs,
+    'How long a finished Pod stays for kubectl logs.',
+  ),
+  TAKO_CHILDREN_TTL: durationVariable(
+    DEFAULT_RUN_OPTIONS.childrenTtlMs,
+    'How long children stay after the root of their tree ended.',
+  ),
+  TAKO_RUN_WORKERS: z.coerce.number().int().min(1).max(256).default(16).describe('Runs reconciled at the same time.'),
+  TAKO_REPOSITORY_WORKERS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(4)
+    .describe('Repositories looked at at the same time.'),
+  TAKO_API_QPS: z.coerce
+    .number()
+    .min(1)
+    .max(10_000)
+    .default(50)
+    .describe('Requests a second to the API server, on average.'),
+  TAKO_API_BURST: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(100)
+    .describe('Requests at once after a quiet time.'),
+});
+
+export type Config = z.infer<typeof configSchema>;
+
+/** A setting is missing or wrong; the message names all that are. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** Reads the settings; empty variables count as absent. Throws a ConfigError. */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = configSchema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`);
+  throw new ConfigError(`the operator cannot start with these settings: ${problems.join('; ')}`);
+}

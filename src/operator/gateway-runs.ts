@@ -1,0 +1,98 @@
+import type { TakoRun } from '../api/resources.ts';
+import { takoRuns } from '../api/resources.ts';
+import { milliseconds } from '../controllers/run/durations.ts';
+import type { LiveRepository, LiveRun } from '../controllers/run/observed.ts';
+import { RUN_INDEXES } from '../controllers/run/reconciler.ts';
+import { inheritedDeadline, runDeadline } from '../fanout/deadline.ts';
+import type { GatewayRuns } from '../gateway/runs.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isApiError } from '../kube/errors.ts';
+import { configMaps, keyOf } from '../kube/objects.ts';
+import type { ReadonlyStore } from '../kube/store.ts';
+
+export interface GatewayRunsOptions {
+  readonly client: Pick<KubeClient, 'get' | 'create'>;
+  readonly runs: ReadonlyStore<LiveRun>;
+  readonly repositories: ReadonlyStore<LiveRepository>;
+  readonly defaultTimeoutMs: number;
+}
+
+/** The cluster as the gateway uses it: reads from the stores that every replica has, writes through the client. */
+export function createGatewayRuns({ client, runs, repositories, defaultTimeoutMs }: GatewayRunsOptions): GatewayRuns {
+  const waiters = createWaiters();
+  runs.subscribe(event => waiters.wake(event.key));
+  return {
+    findByPodUid(podUid) {
+      const run = runs.byIndex(RUN_INDEXES.podUid, podUid)[0] as
+        | (LiveRun & { metadata: { namespace: string } })
+        | undefined;
+      if (run === undefined) return undefined;
+      const { namespace } = run.metadata;
+      const repository = repositories.get(keyOf({ namespace, name: run.spec.workflow?.repositoryRef.name ?? '' }));
+      const inheritedMs = inheritedDeadline(run);
+      return {
+        run,
+        repository: {
+          slug: run.status?.repository ?? repository?.status?.slug ?? '',
+          artifacts: repository?.status?.artifacts ?? ['default'],
+        },
+        deadlineMs: runDeadline({
+          createdMs: Date.parse(run.metadata.creationTimestamp),
+          startedMs: Date.parse(run.status?.startTime ?? run.metadata.creationTimestamp),
+          timeoutMs: milliseconds(run.spec.timeout ?? repository?.spec.runTemplate?.timeout, defaultTimeoutMs),
+          ...(inheritedMs === undefined ? {} : { inheritedMs }),
+        }),
+      };
+    },
+    get: (ref, signal) => undefinedWhen('notFound', client.get(takoRuns, ref, { signal })) as never,
+    create: (manifest, signal) =>
+      undefinedWhen('alreadyExists', client.create(takoRuns, manifest as TakoRun, { signal })) as never,
+    async waitForRun(ref, condition, signal) {
+      const key = keyOf(ref);
+      const current = () => runs.get(key) as never;
+      if (condition(current()) || signal.aborted) return current();
+      await new Promise<void>(resolve => {
+        const done = () => {
+          signal.removeEventListener('abort', done);
+          forget();
+          resolve();
+        };
+        const forget = waiters.add(key, () => {
+          if (condition(current())) done();
+        });
+        signal.addEventListener('abort', done, { once: true });
+      });
+      return current();
+    },
+    getConfigMap: (ref, signal) => undefinedWhen('notFound', client.get(configMaps, ref, { signal })),
+    createConfigMap: async (configMap, signal) =>
+      (await undefinedWhen('alreadyExists', client.create(configMaps, configMap, { signal }))) !== undefined,
+  };
+}
+
+/** Callbacks by key: a thousand agents that wait share one subscription to the store. */
+function createWaiters(): { add(key: string, callback: () => void): () => void; wake(key: string): void } {
+  const byKey = new Map<string, Set<() => void>>();
+  return {
+    add(key, callback) {
+      const callbacks = byKey.get(key) ?? new Set();
+      byKey.set(key, callbacks.add(callback));
+      return () => {
+        callbacks.delete(callback);
+        if (callbacks.size === 0) byKey.delete(key);
+      };
+    },
+    wake(key) {
+      for (const callback of [...(byKey.get(key) ?? [])]) callback();
+    },
+  };
+}
+
+async function undefinedWhen<T>(errorClass: 'notFound' | 'alreadyExists', call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (isApiError(error, errorClass)) return undefined;
+    throw error;
+  }
+}

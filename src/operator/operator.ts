@@ -1,0 +1,292 @@
+import { API_VERSION, LABELS, MANAGED_BY } from '../api/meta.ts';
+import { takoRepositories, takoRuns } from '../api/resources.ts';
+import { createRepositoryReader } from '../controllers/repository/reader.ts';
+import { createRepositoryReconciler } from '../controllers/repository/reconciler.ts';
+import { createAdmission } from '../controllers/run/admission.ts';
+import { type LiveRepository, type LiveRun, type ObservedPod, projectPod } from '../controllers/run/observed.ts';
+import { DEFAULT_RUN_OPTIONS, type RunOptions } from '../controllers/run/options.ts';
+import { createRunReconciler, POD_INDEXES, RUN_INDEXES } from '../controllers/run/reconciler.ts';
+import { createTakoRunRunner } from '../controllers/run/runner.ts';
+import { createEvaluator } from '../evaluator/index.ts';
+import { buildSubscriberIndex } from '../fanout/subscribers.ts';
+import { createAuthenticator } from '../gateway/authenticate.ts';
+import { createCertificates } from '../gateway/certificates.ts';
+import { createGateway } from '../gateway/server.ts';
+import { createKubeClient, type KubeClient } from '../kube/client.ts';
+import { systemClock } from '../kube/clock.ts';
+import { loadClusterConfig } from '../kube/config.ts';
+import { createController } from '../kube/controller.ts';
+import { createEventRecorder } from '../kube/events.ts';
+import type { Logger } from '../kube/logger.ts';
+import { createManager, type ManagerOutcome } from '../kube/manager.ts';
+import { controllerOf, keyOf, matchLabels, namespaces, pods as podResource } from '../kube/objects.ts';
+import { createReflector } from '../kube/reflector.ts';
+import { storeSource, toController } from '../kube/source.ts';
+import { byControllerUid, createStore, type ReadonlyStore } from '../kube/store.ts';
+import type { Config } from './config.ts';
+import { createGatewayRuns } from './gateway-runs.ts';
+import { startProbeServer } from './http.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { createCertificateStore, createSecretReader } from './secrets.ts';
+
+export interface OperatorOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  /** Time to end in good order, milliseconds. Default 27,000. */
+  readonly drainMs?: number;
+}
+
+export interface Operator {
+  /** Runs until the signal is aborted or leadership is lost. */
+  run(signal: AbortSignal): Promise<ManagerOutcome>;
+}
+
+/** Name of the Lease that replicas compete for. */
+const LEASE_NAME = 'tako-operator';
+
+/** Puts the parts together. What they are is in their own folders; nothing is decided here. */
+export async function createOperator({ config, logger, drainMs = 27_000 }: OperatorOptions): Promise<Operator> {
+  const clock = systemClock;
+  const metrics = createMetrics();
+  const client = createKubeClient(loadClusterConfig(), {
+    qps: config.TAKO_API_QPS,
+    burst: config.TAKO_API_BURST,
+    userAgent: 'tako-operator',
+    metrics: metrics.kube,
+  });
+  const recorder = createEventRecorder({
+    client,
+    reportingController: 'tako.dev/operator',
+    reportingInstance: config.POD_NAME,
+    logger,
+    metrics: metrics.kube,
+  });
+  const stores = createStores(logger);
+  const reflectors = createReflectors(client, stores, logger, metrics);
+  const evaluator = createEvaluator({});
+  const subscribers = subscriberIndex(stores.repositories);
+  const secrets = createSecretReader(client);
+  const certificates = createCertificates({
+    store: createCertificateStore(client, config.POD_NAMESPACE),
+    dnsNames: gatewayNames(config),
+    logger,
+  });
+  const reader = createRepositoryReader({
+    policy: gitPolicy(config),
+    timeoutMs: config.TAKO_GIT_TIMEOUT,
+  });
+
+  const runController = createController({
+    name: 'takorun',
+    workers: config.TAKO_RUN_WORKERS,
+    logger,
+    clock,
+    sources: [
+      storeSource(stores.runs),
+      storeSource(stores.runs, { map: toController(API_VERSION, 'TakoRun') }),
+      storeSource(stores.pods, { map: toController(API_VERSION, 'TakoRun') }),
+      storeSource(stores.repositories, {
+        map: event => waitingFor(stores.runs, event.type === 'deleted' ? event.old : event.object),
+      }),
+    ],
+    metrics: metrics.kube,
+    reconcile: createRunReconciler({
+      ...stores,
+      client,
+      recorder,
+      clock,
+      logger,
+      runner: createTakoRunRunner(client),
+      admission: createAdmission(key => runController.enqueue(key)),
+      options: runOptions(config),
+      prepare: { reader, secrets },
+      expand: {
+        repositoriesBySlug: (namespace, slug) => stores.repositories.byIndex(SLUG_INDEX, `${namespace} ${slug}`),
+        subscribers,
+        evaluator,
+        emitter: async name => {
+          const found = await client.get(namespaces, { name });
+          return { name, labels: found.metadata.labels ?? {} };
+        },
+      },
+      gatewayCa: () => certificates.current().ca,
+    }),
+  });
+  const repositoryController = createController({
+    name: 'takorepository',
+    workers: config.TAKO_REPOSITORY_WORKERS,
+    logger,
+    clock,
+    sources: [storeSource(stores.repositories)],
+    metrics: metrics.kube,
+    reconcile: createRepositoryReconciler({
+      client,
+      recorder,
+      clock,
+      logger,
+      repositories: stores.repositories,
+      reader,
+      secrets,
+    }).reconcile,
+  });
+
+  const gateway = createGateway({
+    certificates,
+    authenticate: createAuthenticator({
+      fetchJwks: signal => client.raw('/openid/v1/jwks', { signal }),
+      fetchIssuer: signal => client.raw('/.well-known/openid-configuration', { signal }),
+    }),
+    runs: createGatewayRuns({ client, ...stores, defaultTimeoutMs: config.TAKO_DEFAULT_TIMEOUT }),
+    logger,
+  });
+  const manager = createManager({
+    reflectors,
+    controllers: [runController, repositoryController],
+    recorder,
+    drainMs,
+    logger,
+    ...(config.TAKO_LEADER_ELECTION
+      ? {
+          election: {
+            client,
+            namespace: config.POD_NAMESPACE,
+            name: LEASE_NAME,
+            identity: `${config.POD_NAME}_${crypto.randomUUID()}`,
+            metrics: metrics.kube,
+          },
+        }
+      : {}),
+  });
+
+  return {
+    async run(signal) {
+      let serving = false;
+      const probes = await startProbeServer({
+        port: config.TAKO_HTTP_PORT,
+        registry: metrics.registry,
+        notReady: () => {
+          if (!manager.isSynced()) return 'the stores are not filled yet';
+          return serving ? undefined : 'the gateway does not listen yet';
+        },
+      });
+      try {
+        await certificates.ensure(signal);
+        void certificates.run(signal);
+        await gateway.listen({ port: config.TAKO_GATEWAY_PORT });
+        serving = true;
+        logger.info({ gateway: config.TAKO_GATEWAY_PORT, http: probes.port }, 'listening');
+        return await manager.run(signal);
+      } finally {
+        await gateway.close();
+        await evaluator.close();
+        await probes.close();
+        await client.close();
+      }
+    },
+  };
+}
+
+const SLUG_INDEX = 'slug';
+const REPOSITORY_INDEX = 'repository';
+
+function createStores(logger: Logger) {
+  return {
+    runs: createStore<LiveRun>({
+      logger,
+      indexes: {
+        [RUN_INDEXES.owner]: byControllerUid,
+        [RUN_INDEXES.podUid]: run => (run.status?.attempts ?? []).map(attempt => attempt.podUID),
+        [REPOSITORY_INDEX]: unstartedRepository,
+      },
+    }),
+    pods: createStore<ObservedPod>({
+      logger,
+      indexes: {
+        [POD_INDEXES.run]: pod => {
+          const owner = controllerOf(pod);
+          if (owner?.kind !== 'TakoRun') return [];
+          return [keyOf({ namespace: pod.metadata.namespace, name: owner.name })];
+        },
+      },
+    }),
+    repositories: createStore<LiveRepository>({
+      logger,
+      indexes: {
+        [SLUG_INDEX]: ({ metadata, status }) =>
+          status?.slug === undefined ? [] : [`${metadata.namespace} ${status.slug}`],
+      },
+    }),
+  };
+}
+
+/** Runs that have not started yet, by what they may wait for: their repository, or the source of their event. */
+function unstartedRepository({ metadata, spec, status }: LiveRun): string[] {
+  if (status?.phase !== undefined && status.phase !== 'Pending') return [];
+  if (spec.workflow !== undefined) return [`${metadata.namespace} ${spec.workflow.repositoryRef.name}`];
+  return [`${metadata.namespace} event`];
+}
+
+function waitingFor(runs: ReadonlyStore<LiveRun>, { metadata }: LiveRepository): string[] {
+  const { namespace, name } = metadata;
+  const waiting = [`${namespace} ${name}`, `${namespace} event`].flatMap(value =>
+    runs.byIndex(REPOSITORY_INDEX, value),
+  );
+  return waiting.map(run => keyOf(run.metadata));
+}
+
+function createReflectors(
+  client: KubeClient,
+  stores: ReturnType<typeof createStores>,
+  logger: Logger,
+  metrics: Metrics,
+) {
+  const shared = { client, logger, metrics: metrics.kube };
+  return [
+    createReflector({ ...shared, type: takoRuns, store: stores.runs }),
+    createReflector({ ...shared, type: takoRepositories, store: stores.repositories }),
+    createReflector({
+      ...shared,
+      type: podResource,
+      store: stores.pods,
+      labelSelector: matchLabels({ [LABELS.managedBy]: MANAGED_BY, [LABELS.component]: 'run' }),
+      project: projectPod,
+    }),
+  ];
+}
+
+function subscriberIndex(repositories: ReadonlyStore<LiveRepository>) {
+  const index = buildSubscriberIndex();
+  repositories.subscribe(event => {
+    if (event.type === 'deleted')
+      index.remove({ namespace: event.old.metadata.namespace!, name: event.old.metadata.name });
+    else index.upsert(event.object);
+  });
+  return index;
+}
+
+function gatewayNames({ TAKO_GATEWAY_SERVICE: service, POD_NAMESPACE: namespace }: Config): string[] {
+  return [`${service}.${namespace}.svc`, `${service}.${namespace}.svc.cluster.local`, `${service}.${namespace}`];
+}
+
+function gitPolicy(config: Config) {
+  return {
+    schemes: config.TAKO_GIT_SCHEMES as ('https' | 'http' | 'ssh' | 'file')[],
+    ...(config.TAKO_GIT_HOSTS.length === 0 ? {} : { hosts: config.TAKO_GIT_HOSTS }),
+    ...(config.TAKO_GIT_FILE_ROOT === '' ? {} : { fileRoot: config.TAKO_GIT_FILE_ROOT }),
+  };
+}
+
+function runOptions(config: Config): RunOptions {
+  return {
+    ...DEFAULT_RUN_OPTIONS,
+    agentImage: config.TAKO_AGENT_IMAGE,
+    stepImage: config.TAKO_STEP_IMAGE,
+    gatewayUrl: `https://${gatewayNames(config)[0]}:${config.TAKO_GATEWAY_PORT}`,
+    defaultTimeoutMs: config.TAKO_DEFAULT_TIMEOUT,
+    repositoryTimeoutMs: config.TAKO_REPOSITORY_TIMEOUT,
+    startTimeoutMs: config.TAKO_START_TIMEOUT,
+    gitTimeoutMs: config.TAKO_AGENT_GIT_TIMEOUT,
+    podRetentionMs: config.TAKO_POD_RETENTION,
+    childrenTtlMs: config.TAKO_CHILDREN_TTL,
+  };
+}

@@ -1,0 +1,208 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { goBinary } from './build/go.ts';
+import { kube } from './build/binaries.ts';
+import { createCgroups } from './cgroups.ts';
+import { CommandFailed, type CommandOptions, run } from './command.ts';
+import { type Component, ComponentFailed, startComponent } from './component.ts';
+import { importImage } from './containerd.ts';
+import { auditLogPath, controlPlane, writeKubeconfig } from './control-plane.ts';
+import { removeCluster } from './down.ts';
+import { withLock } from './lock.ts';
+import { createNamespaces, enterNetwork, networkNamespace } from './namespace.ts';
+import { cacheDirectory, clusterName, stateDirectory } from './paths.ts';
+import { type NodeParts, nodeParts, startNode } from './node.ts';
+import { createPki } from './pki.ts';
+import { bootId, isAlive } from './process.ts';
+import { requireTools } from './requirements.ts';
+import { type ClusterState, inspect, type Mode, writeState } from './state.ts';
+import { done, notYet, waitFor } from './wait.ts';
+
+/** A running cluster on this machine. */
+export interface Cluster {
+  readonly name: string;
+  readonly mode: Mode;
+  /** Of a user in `system:masters`; complete by itself. Its server answers only inside `netns`. */
+  readonly kubeconfigPath: string;
+  /** The network namespace as a path, for `nsenter --net=`. */
+  readonly netns: string;
+  /** The command line to put in front of a command that talks to the cluster: `nsenter --net=... --`. */
+  readonly enter: readonly [string, ...string[]];
+  /** The environment that makes kubectl and other clients use it. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly stateDirectory: string;
+  /** One JSON line for each write to the API server. */
+  readonly auditLogPath: string;
+  /** Brings an image archive (docker-archive or OCI) into the node's store; Pods find it by its name. */
+  loadImage(archive: string): Promise<void>;
+  /** Runs kubectl and returns its stdout; throws CommandFailed with stderr. */
+  kubectl(args: readonly string[], options?: Pick<CommandOptions, 'input' | 'signal'>): Promise<string>;
+  /** `down`: ends the cluster and removes all it left. */
+  stop(): Promise<void>;
+}
+
+export interface StartOptions {
+  /** Default `tako`. */
+  name: string;
+  /** Whether it can run Pods, or is a control plane only. */
+  kubelet: boolean;
+  log: (line: string) => void;
+}
+
+/**
+ * Starts a cluster, or returns the one of this name that already runs. What an earlier one left when it crashed is
+ * removed first.
+ * @throws {Error} when a tool is missing, a component ends, or a running cluster of this name has no kubelet.
+ */
+export async function startCluster({ name, kubelet, log }: StartOptions): Promise<Cluster> {
+  const mode: Mode = kubelet ? 'full' : 'control-plane';
+  await requireTools(mode, log);
+  const binary = await goBinary(kube, log);
+  const parts = kubelet ? await nodeParts(log) : undefined;
+  return withNameLock(name, log, async () => {
+    const running = await reuse(name, mode, binary, log);
+    if (running) return running;
+    const started = performance.now();
+    try {
+      const cluster = await create({ name, mode, binary, parts, log });
+      log(`cluster ${name} is up after ${((performance.now() - started) / 1000).toFixed(1)} s`);
+      return cluster;
+    } catch (error) {
+      await removeCluster(name);
+      throw error;
+    }
+  });
+}
+
+/**
+ * The running cluster `name`.
+ * @throws {Error} when there is none, or not all of it runs.
+ */
+export async function connect(name: string): Promise<Cluster> {
+  const directory = stateDirectory(name);
+  const health = inspect(directory);
+  switch (health.kind) {
+    case 'absent':
+      throw new Error(`there is no cluster ${name}: start it with \`npm run cluster -- up --name ${name}\``);
+    case 'broken':
+      throw new Error(`the cluster ${name} is not usable (${health.reason}): start it again with \`up\``);
+    case 'running':
+      return clusterOf(directory, health.state, await goBinary(kube, () => {}));
+  }
+}
+
+/**
+ * Ends the cluster `name` and removes all it left, whatever state it is in.
+ * @returns false when there was nothing.
+ */
+export function stopCluster(name: string, log: (line: string) => void): Promise<boolean> {
+  return withNameLock(name, log, () => removeCluster(name));
+}
+
+function withNameLock<T>(name: string, log: (line: string) => void, critical: () => Promise<T>): Promise<T> {
+  const path = join(cacheDirectory(), 'locks', `cluster-${clusterName(name)}`);
+  return withLock(path, critical, () => log(`waiting for another process that works on the cluster ${name}`));
+}
+
+/** The cluster that is up already, if all of it is; otherwise nothing of it is left. */
+async function reuse(name: string, mode: Mode, binary: string, log: StartOptions['log']): Promise<Cluster | undefined> {
+  const directory = stateDirectory(name);
+  const health = inspect(directory);
+  if (health.kind === 'absent') return undefined;
+  if (health.kind === 'running') {
+    if (mode === 'full' && health.state.mode !== 'full') {
+      throw new Error(`the cluster ${name} is up, but as a control plane only: take it \`down\` first, or use another name`);
+    }
+    const cluster = clusterOf(directory, health.state, binary);
+    if (await isReady(cluster)) {
+      log(`cluster ${name} is up already`);
+      return cluster;
+    }
+  }
+  log(`removing what is left of the cluster ${name}: ${health.kind === 'broken' ? health.reason : 'it does not answer'}`);
+  await removeCluster(name);
+  return undefined;
+}
+
+interface CreateOptions {
+  name: string;
+  mode: Mode;
+  binary: string;
+  parts: NodeParts | undefined;
+  log: StartOptions['log'];
+}
+
+async function create({ name, mode, binary, parts, log }: CreateOptions): Promise<Cluster> {
+  const directory = stateDirectory(name);
+  await mkdir(join(directory, 'logs'), { recursive: true });
+  const state: ClusterState = { version: 1, name, mode, bootId: bootId(), components: {}, ready: false };
+  const save = (): void => writeState(directory, state);
+  save();
+  createCgroups(name);
+  const pki = await createPki(directory);
+  await createNamespaces(directory, processes => {
+    Object.assign(state, processes);
+    save();
+  });
+  const start = (component: Component): void => {
+    state.components[component.name] = startComponent(directory, state.init!, component);
+    save();
+  };
+  log(`starting the cluster ${name}${parts ? '' : ', its control plane only'}`);
+  await writeKubeconfig(directory, name, pki, 'admin');
+  const cluster = clusterOf(directory, state, binary);
+  const eventually = kubectlRetry(cluster, state);
+  for (const component of await controlPlane(directory, name, binary, pki)) start(component);
+  const apiServer = eventually('the API server to be ready', ['get', '--raw', '/readyz']);
+  if (parts) await startNode({ cluster, kube: binary, pki, parts, start, eventually, apiServer });
+  await apiServer;
+  // The first thing that the controller manager makes, and what every Pod needs.
+  await eventually('the default service account', ['get', 'serviceaccount', 'default', '--namespace=default']);
+  state.ready = true;
+  save();
+  return cluster;
+}
+
+function clusterOf(directory: string, state: ClusterState, binary: string): Cluster {
+  const init = state.init!;
+  const kubeconfigPath = join(directory, 'admin.kubeconfig');
+  const enter = enterNetwork(init);
+  const environment = { KUBECONFIG: kubeconfigPath, KUBECACHEDIR: join(directory, 'kubectl-cache') };
+  return {
+    name: state.name,
+    mode: state.mode,
+    kubeconfigPath,
+    netns: networkNamespace(init),
+    enter,
+    stateDirectory: directory,
+    auditLogPath: auditLogPath(directory),
+    environment,
+    kubectl: (args, options) => run([...enter, binary, 'kubectl', ...args], { ...options, env: environment }),
+    loadImage: archive => importImage(directory, archive),
+    stop: async () => {
+      await stopCluster(state.name, () => {});
+    },
+  };
+}
+
+async function isReady(cluster: Cluster): Promise<boolean> {
+  return cluster.kubectl(['get', '--raw', '/readyz']).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Runs a kubectl command until it succeeds; ends with the component's own words when one of them ends. */
+function kubectlRetry(cluster: Cluster, state: ClusterState) {
+  return async (what: string, args: readonly string[], input?: string): Promise<void> => {
+    await waitFor(what, async () => {
+      for (const [name, identity] of Object.entries(state.components)) {
+        if (!isAlive(identity)) throw new ComponentFailed(name, cluster.stateDirectory);
+      }
+      return cluster.kubectl(args, input === undefined ? {} : { input }).then(done, error => {
+        if (error instanceof CommandFailed) return notYet(error.stderr);
+        throw error;
+      });
+    });
+  };
+}

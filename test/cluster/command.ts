@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+
+export interface CommandOptions {
+  /** Written to its stdin; without it stdin is empty. */
+  input?: string | Buffer;
+  cwd?: string;
+  /** Added to this process' own environment. */
+  env?: Record<string, string>;
+  signal?: AbortSignal;
+  /** Receives each line of stdout and stderr as it comes. */
+  onLine?: (line: string) => void;
+}
+
+/** A command that could not be started, ended with another code than 0, or was killed. */
+export class CommandFailed extends Error {
+  override readonly name = 'CommandFailed';
+  readonly exitCode: number | null;
+  readonly stderr: string;
+
+  constructor(command: readonly string[], exitCode: number | null, signal: string | null, stderr: string) {
+    const how = exitCode === null ? `was ended by ${signal}` : `ended with code ${exitCode}`;
+    super(`\`${command.join(' ')}\` ${how}${stderr.trim() && `:\n${lastLines(stderr, 20)}`}`);
+    this.exitCode = exitCode;
+    this.stderr = stderr;
+  }
+}
+
+/** The last `count` lines of a text, without the blanks at its end. */
+export function lastLines(text: string, count: number): string {
+  return text.trimEnd().split('\n').slice(-count).join('\n');
+}
+
+/**
+ * Runs a command to its end and returns its stdout.
+ * @throws {CommandFailed} with the last lines of stderr.
+ */
+export function run(command: readonly [string, ...string[]], options: CommandOptions = {}): Promise<string> {
+  const [file, ...args] = command;
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env },
+      signal: options.signal,
+    });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    if (options.onLine) for (const stream of [child.stdout, child.stderr]) onLines(stream, options.onLine);
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve(Buffer.concat(stdout).toString());
+      else reject(new CommandFailed(command, code, signal, Buffer.concat(stderr).toString()));
+    });
+    // A command may end without reading its input; its exit code tells more than the EPIPE does.
+    child.stdin.on('error', () => {});
+    child.stdin.end(options.input);
+  });
+}
+
+/** Calls back for each whole line of a stream, and for the rest at its end. */
+function onLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {
+  let rest = '';
+  stream.on('data', (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine(line);
+  });
+  stream.on('end', () => rest && onLine(rest));
+}

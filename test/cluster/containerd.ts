@@ -1,0 +1,68 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from './command.ts';
+import type { Component } from './component.ts';
+import { PAUSE_IMAGE } from './images/names.ts';
+import { POD_RANGE } from './network.ts';
+
+/** Where Debian's containernetworking-plugins are. */
+const CNI_PLUGINS = '/usr/lib/cni';
+
+export const containerdSocket = (directory: string): string => join(directory, 'containerd', 'containerd.sock');
+
+/** containerd with a root, a state and a socket of its own, and a bridge for the Pods. */
+export async function containerd(directory: string): Promise<Component> {
+  const home = join(directory, 'containerd');
+  const cni = join(directory, 'cni');
+  await mkdir(home, { recursive: true });
+  await mkdir(cni, { recursive: true });
+  await writeFile(join(cni, '10-bridge.conflist'), JSON.stringify(podNetwork(directory), undefined, 2));
+  const config = join(home, 'config.toml');
+  await writeFile(config, configuration(home, cni));
+  return { name: 'containerd', command: ['containerd', '--config', config] };
+}
+
+/** Brings an image archive (docker-archive or OCI) into the node's store, where Pods find it by its name. */
+export async function importImage(directory: string, archive: string): Promise<void> {
+  await run(['ctr', '--address', containerdSocket(directory), '--namespace=k8s.io', 'images', 'import', archive]);
+}
+
+function configuration(home: string, cni: string): string {
+  return `version = 2
+root = ${JSON.stringify(join(home, 'root'))}
+state = ${JSON.stringify(join(home, 'state'))}
+[grpc]
+  address = ${JSON.stringify(join(home, 'containerd.sock'))}
+[plugins."io.containerd.internal.v1.opt"]
+  path = ${JSON.stringify(join(home, 'opt'))}
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = ${JSON.stringify(PAUSE_IMAGE)}
+  # A container that itself may not lower the score, as in CI, could start no Pod otherwise.
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = ${JSON.stringify(CNI_PLUGINS)}
+    conf_dir = ${JSON.stringify(cni)}
+`;
+}
+
+/** Not masqueraded: nothing leaves the cluster, and whoever is called sees the Pod's own address. */
+function podNetwork(directory: string): object {
+  return {
+    cniVersion: '1.0.0',
+    name: 'pods',
+    plugins: [
+      {
+        type: 'bridge',
+        bridge: 'pods0',
+        isGateway: true,
+        hairpinMode: true,
+        ipam: {
+          type: 'host-local',
+          dataDir: join(directory, 'ipam'),
+          ranges: [[{ subnet: POD_RANGE }]],
+          routes: [{ dst: '0.0.0.0/0' }],
+        },
+      },
+    ],
+  };
+}

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { buildahScript } from './buildah.ts';
+
+/** What the Dockerfile builds on. */
+export const BASE_IMAGE = 'docker.io/library/node:26-bookworm-slim';
+
+const SUITE = 'bookworm';
+const MIRROR = '';
+/** The packages that Node.js needs beyond a minimal Debian, and certificates to reach npm's registry. */
+const PACKAGES = 'ca-certificates,libatomic1';
+const NPM = 'npm@11.19.1';
+
+/** $1: the image's reference; $2: suite; $3: mirror; $4: packages; $5: the node binary; $6: npm's package. */
+const BUILD = `
+if [ "$(buildah inspect --type image --format '{{index .OCIv1.Config.Labels "key"}}' "$1" 2>/dev/null)" = "$7" ]; then
+  exit 0
+fi
+echo "making a stand-in for $1 with debootstrap"
+container=$(buildah from scratch)
+root=$(buildah mount "$container")
+debootstrap --variant=minbase --include="$4" "$2" "$root" "$3"
+rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
+install "$5" "$root/usr/local/bin/node"
+npm install --global --no-audit --no-fund --prefix "$root/usr/local" "$6"
+buildah umount "$container" >/dev/null
+buildah config --label "key=$7" --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \\
+  --cmd '["node"]' "$container"
+buildah commit --quiet --rm "$container" "$1" >/dev/null
+`;
+
+/** The node binary of the npm package `node`, which is the version that the image's base has. */
+function nodeBinary(): string {
+  const path = fileURLToPath(new URL('../../../node_modules/node/bin/node', import.meta.url));
+  if (!existsSync(path)) throw new Error(`${path} is missing: run \`npm ci\``);
+  return path;
+}
+
+/**
+ * Makes sure that buildah's store has the image that the Dockerfile builds on. It is made on this machine, of the same
+ * Debian release and Node.js version as the real one, so that nothing is pulled from a registry of images.
+ */
+export async function ensureBaseImage(log: (line: string) => void): Promise<string> {
+  const node = nodeBinary();
+  const hash = createHash('sha256');
+  for (const input of [BUILD, SUITE, MIRROR, PACKAGES, NPM, readFileSync(node)]) hash.update(input).update('\0');
+  const key = hash.digest('hex').slice(0, 16);
+  await buildahScript(BUILD, [BASE_IMAGE, SUITE, MIRROR, PACKAGES, node, NPM, key], log);
+  return key;
+}
