@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Three projects, from fast to real:
- * `unit` needs nothing but Node, `integration` a real control plane, `e2e` a real kubelet.
+ * `unit` needs nothing but Node and the tools of a developer's machine, `integration` a real control plane, `e2e` a real kubelet.
+ * test/run.ts starts the clusters and runs vitest inside their network.
  */
 export default defineConfig({
   test: {
@@ -10,15 +11,40 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/unit/**/*.test.ts'],
-          testTimeout: 20_000,
+          include: [
+            'src/**/*.test.ts',
+            'test/unit/**/*.test.ts',
+            'test/cluster/**/*.test.ts',
+            'test/fixtures/**/*.test.ts',
+          ],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          globalSetup: ['test/integration/global-setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          globalSetup: ['test/e2e/global-setup.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          // They share one node of two cores.
+          fileParallelism: false,
         },
       },
     ],
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
-      exclude: ['src/**/*.test.ts'],
+      exclude: ['src/**/*.test.ts', 'src/**/testing/**', 'src/**/*.conformance.ts'],
       reporter: ['text-summary', 'json', 'json-summary'],
     },
   },

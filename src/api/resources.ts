@@ -1,5 +1,5 @@
 import { defineResource, type KubeObject } from '../kube/objects.ts';
-import { API_VERSION, GROUP, VERSION } from './meta.ts';
+import { type API_VERSION, GROUP, VERSION } from './meta.ts';
 import type { TakoRepositorySpec, TakoRepositoryStatus } from './takorepository.ts';
 import type { TakoRunSpec, TakoRunStatus } from './takorun.ts';
 

@@ -234,7 +234,16 @@ const skippedSchema = z.object({
   repository: z.string().max(255).describe('owner/repo of the subscriber.'),
   workflow: z.string().max(128).describe('The workflow that did not run.'),
   reason: z
-    .enum(['Schema', 'FilterFalse', 'FilterError', 'InputError', 'Suspended', 'NotReady', 'LaterSubscription', 'OtherNamespace'])
+    .enum([
+      'Schema',
+      'FilterFalse',
+      'FilterError',
+      'InputError',
+      'Suspended',
+      'NotReady',
+      'LaterSubscription',
+      'OtherNamespace',
+    ])
     .describe('Why, for programs.'),
   message: z.string().max(512).optional().describe('Why, for people.'),
 });

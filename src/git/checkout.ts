@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Credentials } from './credentials.ts';
 import { hasGitCode } from './errors.ts';
 import { fetchCommit } from './fetch.ts';
-import { createGitDirectory, detachHead, isShallow, resetConfiguration } from './git-directory.ts';
+import { createGitDirectory, detachHead, isShallow } from './git-directory.ts';
 import { requireCommit } from './ref.ts';
 import { listTags, type RemoteTag } from './remote.ts';
 import { type RemoteSession, withRemote } from './session.ts';
@@ -129,7 +129,6 @@ async function nearestTag(
 async function deepen(session: RemoteSession, request: HistoryRequest, depth: number): Promise<void> {
   const { gitDirectory, commit, signal } = request;
   await fetchCommit({ session, gitDirectory, commit, depth, filters: [['tree:0']], maxBytes: MAX_FETCH_BYTES, signal });
-  await resetConfiguration(gitDirectory, commit);
 }
 
 async function history(session: RemoteSession, { gitDirectory, commit, signal }: HistoryRequest): Promise<Set<string>> {

@@ -1,4 +1,5 @@
 import { GitError, hasGitCode } from './errors.ts';
+import { resetConfiguration } from './git-directory.ts';
 import type { RemoteSession } from './session.ts';
 import { watchSize } from './size-limit.ts';
 
@@ -13,8 +14,6 @@ export interface FetchRequest {
   readonly depth?: number | undefined;
   /** Filters to try in order, each a list for `--filter`; without one the server sends everything. */
   readonly filters?: readonly (readonly string[])[] | undefined;
-  /** The reference that the commit was found at, for servers that give out only references. */
-  readonly ref?: string | undefined;
   /** Bound of the Git directory, bytes. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
@@ -22,8 +21,8 @@ export interface FetchRequest {
 
 /**
  * Brings a commit into a Git directory, with as little around it as the server can be talked into: by its name, shallow and filtered;
- * without a filter where the server refuses those; where it gives out only what its references point to, the reference that
- * the commit was found at; and at last all branches and tags with their history.
+ * without a filter where the server refuses those; and where it gives out only what its references point to, and the commit is
+ * not such a tip, all branches and tags with their history.
  *
  * Throws GitError `CommitNotFound`, `RepositoryTooLarge`, and whatever the network gives.
  */
@@ -33,16 +32,6 @@ export async function fetchCommit(request: FetchRequest): Promise<void> {
     return;
   } catch (error) {
     if (!hasGitCode(error, 'CommitUnadvertised')) throw error;
-  }
-  if (request.ref !== undefined) {
-    const found = await firstSupported(request, [request.ref]).then(
-      () => hasCommit(request),
-      (error: unknown) => {
-        if (hasGitCode(error, 'RefNotFound', 'CommitUnadvertised')) return false;
-        throw error;
-      },
-    );
-    if (found) return;
   }
   const everything = ['+refs/heads/*:refs/tako/heads/*', '+refs/tags/*:refs/tako/tags/*'];
   await firstSupported({ ...request, depth: undefined }, everything);
@@ -81,6 +70,7 @@ async function fetchOnce(request: FetchRequest, filter: readonly string[], refsp
     );
   } finally {
     watch.stop();
+    await resetConfiguration(gitDirectory, request.commit);
   }
 }
 

@@ -175,7 +175,7 @@ describe('runGit', () => {
   test('given a umask, then the child has it and this process keeps its own', async () => {
     const before = process.umask();
 
-    const { stdout } = await runGit(['x'], { config: [shell('umask')], umask: 0o027 });
+    const { stdout } = await runGit(['x'], { config: [shell('umask;')], umask: 0o027 });
 
     expect(Number.parseInt(stdout.toString(), 8)).toBe(0o027);
     expect(process.umask()).toBe(before);

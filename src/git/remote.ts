@@ -4,7 +4,7 @@ import path from 'node:path';
 import { readBlob, requireRelativePath } from './blob.ts';
 import { GitError } from './errors.ts';
 import { fetchCommit } from './fetch.ts';
-import { createGitDirectory, resetConfiguration } from './git-directory.ts';
+import { createGitDirectory } from './git-directory.ts';
 import { type GitRef, isCommit, parseRef, type RefQuery, requireCommit } from './ref.ts';
 import { type RemoteOptions, type RemoteSession, withRemote } from './session.ts';
 import type { GitUrl } from './url.ts';
@@ -107,8 +107,6 @@ export interface ReadFileRequest extends RemoteOptions {
   readonly path: string;
   /** A larger file is refused without being read, and without being sent by servers that support filters. */
   readonly maxBytes: number;
-  /** The `ref` of ResolvedRef: saves old servers that give out only references a fetch of everything. */
-  readonly ref?: string | undefined;
   /** Bound of what the server may send. Default 512 MiB. */
   readonly maxFetchBytes?: number | undefined;
 }
@@ -133,10 +131,8 @@ export async function readFileAt(request: ReadFileRequest): Promise<Buffer> {
         commit,
         depth: 1,
         filters: [[`tree:${file.split('/').length + 1}`, small], [small]],
-        ref: request.ref,
         maxBytes: request.maxFetchBytes ?? DEFAULT_MAX_FETCH_BYTES,
       });
-      await resetConfiguration(gitDirectory, commit);
       return readBlob({ gitDirectory, commit, path: file, maxBytes, signal: request.signal });
     });
   } finally {

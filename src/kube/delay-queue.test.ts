@@ -55,7 +55,11 @@ describe('createDelayQueue', () => {
   });
 
   it('given any additions over time, then each key is due exactly when the earliest of its open times is', () => {
-    const step = fc.record({ key: fc.constantFrom('a', 'b', 'c'), delay: fc.nat({ max: 100 }), pause: fc.nat({ max: 60 }) });
+    const step = fc.record({
+      key: fc.constantFrom('a', 'b', 'c'),
+      delay: fc.nat({ max: 100 }),
+      pause: fc.nat({ max: 60 }),
+    });
     fc.assert(
       fc.property(fc.array(step), steps => {
         const clock = createFakeClock();

@@ -35,7 +35,9 @@ describe('errorFromAnswer', () => {
 
   it('given details, then their causes are there', () => {
     const details = { name: 'a', kind: 'Thing', causes: [{ field: 'spec.x', message: 'Required value' }] };
-    expect(errorFromAnswer('POST /x', 422, status({ reason: 'Invalid', message: 'm', details })).details).toEqual(details);
+    expect(errorFromAnswer('POST /x', 422, status({ reason: 'Invalid', message: 'm', details })).details).toEqual(
+      details,
+    );
   });
 
   it.each([
@@ -86,14 +88,21 @@ describe('errorFromFailure', () => {
   });
 
   it('given something thrown that is no Error, then it is still told', () => {
-    expect(errorFromFailure('GET /x', 's', 'oops')).toMatchObject({ reason: 'NetworkError', message: expect.stringContaining('oops') });
+    expect(errorFromFailure('GET /x', 's', 'oops')).toMatchObject({
+      reason: 'NetworkError',
+      message: expect.stringContaining('oops'),
+    });
   });
 });
 
 describe('isApiError', () => {
   it('given classes, then only those match', () => {
     const error = new ApiError({ class: 'gone', code: 410, reason: 'Expired', message: 'm' });
-    expect([isApiError(error), isApiError(error, 'gone', 'conflict'), isApiError(error, 'conflict')]).toEqual([true, true, false]);
+    expect([isApiError(error), isApiError(error, 'gone', 'conflict'), isApiError(error, 'conflict')]).toEqual([
+      true,
+      true,
+      false,
+    ]);
     expect(isApiError(new Error('m'))).toBe(false);
   });
 });

@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Live } from './objects.ts';
-import { apiVersionOf, controllerOf, controllerReference, keyOf, leases, matchLabels, parseKey, pods } from './objects.ts';
+import {
+  apiVersionOf,
+  controllerOf,
+  controllerReference,
+  keyOf,
+  leases,
+  matchLabels,
+  parseKey,
+  pods,
+} from './objects.ts';
 
 const owner: Live = {
   apiVersion: 'example.com/v1',

@@ -49,7 +49,9 @@ describe('resourcePath', () => {
   });
 
   it('given a subresource that is no word, then it is refused', () => {
-    expect(refusal(() => resourcePath(pods, { namespace: 'a', name: 'b', subresource: '../x' }))).toContain('subresource');
+    expect(refusal(() => resourcePath(pods, { namespace: 'a', name: 'b', subresource: '../x' }))).toContain(
+      'subresource',
+    );
   });
 
   it('given any name, when it is accepted, then the path has exactly its segments and names it', () => {
@@ -63,7 +65,9 @@ describe('resourcePath', () => {
         }
         const url = new URL(path, 'http://server');
         return (
-          url.pathname === path && url.pathname.split('/').length === 7 && decodeURIComponent(path.split('/')[6]!) === name
+          url.pathname === path &&
+          url.pathname.split('/').length === 7 &&
+          decodeURIComponent(path.split('/')[6]!) === name
         );
       }),
       { numRuns: 500 },
@@ -72,9 +76,12 @@ describe('resourcePath', () => {
 });
 
 describe('checkRawPath', () => {
-  it.each(['/version', '/openid/v1/jwks', '/apis/apps/v1/namespaces/a/deployments/b%3Ac'])('given %s, then it is taken', path => {
-    expect(checkRawPath(path)).toBe(path);
-  });
+  it.each(['/version', '/openid/v1/jwks', '/apis/apps/v1/namespaces/a/deployments/b%3Ac'])(
+    'given %s, then it is taken',
+    path => {
+      expect(checkRawPath(path)).toBe(path);
+    },
+  );
 
   it.each(['version', '/a/../b', '/a/.', '/a?b', '/a#b', '/a\\b', '/a%2fb', '/%2E%2e/b', '/a b', '/a\nb', ''])(
     'given %j, then it is refused',

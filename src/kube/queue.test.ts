@@ -70,7 +70,8 @@ describe('waiting', () => {
     for (let i = 0; i < 20; i++) {
       const start = clock.monotonic();
       queue.addRateLimited('a');
-      while ((await tryGet(queue)) === 'waits') await clock.advance(clock.monotonic() - start < 100 ? 1 : 2 ** (i - 6) * 5);
+      while ((await tryGet(queue)) === 'waits')
+        await clock.advance(clock.monotonic() - start < 100 ? 1 : 2 ** (i - 6) * 5);
       queue.done('a');
       delays.push(clock.monotonic() - start);
     }

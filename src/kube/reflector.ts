@@ -192,7 +192,7 @@ export function createReflector<T extends KubeObject, P extends Stored = Live<T>
       await running;
     },
     hasSynced: () => isSynced,
-    synced: signal => (signal === undefined ? firstSync.promise : orAborted(firstSync.promise, signal)),
+    synced: async signal => (signal === undefined ? firstSync.promise : orAborted(firstSync.promise, signal)),
   };
 }
 

@@ -128,17 +128,40 @@ describe('createStore', () => {
 
   it('given any history of sets, deletes and replacements, then events add up to the contents and indexes are right', () => {
     const name = fc.constantFrom('a', 'b', 'c', 'd');
-    const object = fc.record({ name, version: fc.constantFrom('1', '2', '3'), uid: fc.constantFrom('x', 'y'), owner: fc.subarray(['o1', 'o2']) });
+    const object = fc.record({
+      name,
+      version: fc.constantFrom('1', '2', '3'),
+      uid: fc.constantFrom('x', 'y'),
+      owner: fc.subarray(['o1', 'o2']),
+    });
     const step = fc.oneof(
       fc.record({ kind: fc.constant('set' as const), object }),
       fc.record({ kind: fc.constant('delete' as const), name }),
-      fc.record({ kind: fc.constant('replace' as const), objects: fc.uniqueArray(object, { selector: ({ name }) => name }) }),
+      fc.record({
+        kind: fc.constant('replace' as const),
+        objects: fc.uniqueArray(object, { selector: ({ name }) => name }),
+      }),
     );
-    const build = ({ name, version, uid, owner }: { name: string; version: string; uid: string; owner: string[] }): Thing =>
+    const build = ({
+      name,
+      version,
+      uid,
+      owner,
+    }: {
+      name: string;
+      version: string;
+      uid: string;
+      owner: string[];
+    }): Thing =>
       thing(name, version, {
         uid,
         // As in Kubernetes, the content belongs to the version.
-        ownerReferences: owner.map(id => ({ apiVersion: 'v1', kind: 'Owner', name: id, uid: `${id}-${version}-${uid}` })),
+        ownerReferences: owner.map(id => ({
+          apiVersion: 'v1',
+          kind: 'Owner',
+          name: id,
+          uid: `${id}-${version}-${uid}`,
+        })),
       });
     fc.assert(
       fc.property(fc.array(step), steps => {

@@ -31,7 +31,8 @@ function startWatching(options: Partial<WatchOptions> = {}): { seen: string[]; e
   const describeEvent = (event: WatchEvent): string =>
     event.type === 'BOOKMARK' ? `BOOKMARK ${event.resourceVersion}` : `${event.type} ${event.object.metadata.name}`;
   const ended = (async () => {
-    for await (const event of client.watch(configMaps, { resourceVersion: '1', ...options })) seen.push(describeEvent(event));
+    for await (const event of client.watch(configMaps, { resourceVersion: '1', ...options }))
+      seen.push(describeEvent(event));
   })();
   // The test looks at it later.
   ended.catch(() => {});
@@ -53,7 +54,12 @@ describe('watch', () => {
   });
 
   it('given its options, then they are in the query, and bookmarks are asked for', async () => {
-    const { ended } = startWatching({ namespace: 'a', labelSelector: 'k=v', fieldSelector: 'metadata.name=x', timeoutSeconds: 77 });
+    const { ended } = startWatching({
+      namespace: 'a',
+      labelSelector: 'k=v',
+      fieldSelector: 'metadata.name=x',
+      timeoutSeconds: 77,
+    });
     await until('the watch', () => api.openWatches === 1);
     expect(api.requests[0]!.path).toBe('/api/v1/namespaces/a/configmaps');
     expect(Object.fromEntries(api.requests[0]!.query)).toEqual({
