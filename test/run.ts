@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { parseArgs } from 'node:util';
+import { type Cluster, startCluster } from './cluster/cluster.ts';
+
+/**
+ * Runs the tests: `npm test` runs all, `-- --only integration fanout` those of one project whose file name holds "fanout".
+ * Clusters are started as needed and removed afterwards, also when a test fails or the run is interrupted.
+ */
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    only: { type: 'string', multiple: true },
+    /** Leave the cluster running, to look at what a test left. */
+    keep: { type: 'boolean', default: false },
+    coverage: { type: 'boolean', default: false },
+  },
+});
+
+const everything = values.only === undefined && positionals.length === 0;
+const wants = (part: string): boolean => values.only?.includes(part) ?? true;
+const clusters: Cluster[] = [];
+let failed = false;
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void tearDown().then(() => process.exit(130)));
+}
+
+try {
+  if (everything) {
+    await step('format, lint and unused code', ['npm', 'run', '--silent', 'lint']);
+    await step('types', ['npm', 'run', '--silent', 'typecheck']);
+  }
+  if (wants('unit') || wants('integration')) await unitAndIntegration();
+  if (everything) await step('coverage', ['npm', 'run', '--silent', 'coverage:check']);
+  if (wants('e2e')) await endToEnd();
+} catch (error) {
+  failed = true;
+  console.error(error instanceof Error ? error.message : error);
+} finally {
+  await tearDown();
+}
+process.exit(failed ? 1 : 0);
+
+async function unitAndIntegration(): Promise<void> {
+  const projects = ['unit', 'integration'].filter(wants);
+  const cluster = projects.includes('integration') ? await up('it', false) : undefined;
+  await vitest(projects, cluster, everything || values.coverage ? ['--coverage'] : []);
+}
+
+async function endToEnd(): Promise<void> {
+  await vitest(['e2e'], await up('e2e', true), []);
+}
+
+async function vitest(
+  projects: readonly string[],
+  cluster: Cluster | undefined,
+  options: readonly string[],
+): Promise<void> {
+  const command = [
+    ...(cluster?.enter ?? []),
+    'vitest',
+    'run',
+    ...projects.flatMap(project => ['--project', project]),
+    ...reporters(projects),
+    ...options,
+    ...positionals,
+    ...(positionals.length > 0 ? ['--passWithNoTests'] : []),
+  ];
+  await step(`tests: ${projects.join(' and ')}`, command, {
+    ...cluster?.environment,
+    ...(cluster === undefined ? {} : { TAKO_TEST_KUBECONFIG: cluster.kubeconfigPath, TAKO_TEST_CLUSTER: cluster.name }),
+  });
+}
+
+/** For .ci/run, which adds the numbers up. */
+function reporters(projects: readonly string[]): string[] {
+  const directory = process.env.TAKO_TEST_REPORTS;
+  if (directory === undefined) return [];
+  return ['--reporter=default', '--reporter=json', `--outputFile.json=${directory}/${projects.join('-')}.json`];
+}
+
+async function up(name: string, kubelet: boolean): Promise<Cluster> {
+  const cluster = await startCluster({ name: `${name}-${process.pid}`, kubelet, log: line => console.error(line) });
+  clusters.push(cluster);
+  return cluster;
+}
+
+async function tearDown(): Promise<void> {
+  for (const cluster of clusters.splice(0)) {
+    if (values.keep)
+      console.error(`the cluster ${cluster.name} is still up: npm run cluster -- down --name ${cluster.name}`);
+    else await cluster.stop();
+  }
+}
+
+async function step(
+  what: string,
+  [program, ...args]: readonly string[],
+  env: Record<string, string> = {},
+): Promise<void> {
+  console.error(`\n== ${what}`);
+  const child = spawn(program!, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  if (code !== 0) throw new Error(`${what}: failed${signal === null ? '' : ` (${signal})`}`);
+}
