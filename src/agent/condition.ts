@@ -1,4 +1,4 @@
-import type { Evaluator } from '../evaluator/index.ts';
+import type { Evaluator } from '../evaluator/evaluator.ts';
 
 /** Evaluates the `if` of steps. The CEL library and its thread are loaded with the first one: most workflows have none. */
 export function createCondition(): {
@@ -9,7 +9,7 @@ export function createCondition(): {
   return {
     async evaluate(expression, variables, signal) {
       if (evaluator === undefined) {
-        const { createEvaluator } = await import('../evaluator/index.ts');
+        const { createEvaluator } = await import('../evaluator/evaluator.ts');
         evaluator = createEvaluator({ poolSize: 1 });
       }
       const result = await evaluator.evaluate(expression, variables, signal);

@@ -7,10 +7,11 @@ import { type LiveRepository, type LiveRun, type ObservedPod, projectPod } from 
 import { DEFAULT_RUN_OPTIONS, type RunOptions } from '../controllers/run/options.ts';
 import { createRunReconciler, POD_INDEXES, RUN_INDEXES } from '../controllers/run/reconciler.ts';
 import { createTakoRunRunner } from '../controllers/run/runner.ts';
-import { createEvaluator } from '../evaluator/index.ts';
+import { createEvaluator } from '../evaluator/evaluator.ts';
 import { buildSubscriberIndex } from '../fanout/subscribers.ts';
 import { createAuthenticator } from '../gateway/authenticate.ts';
-import { createCertificates } from '../gateway/certificates.ts';
+import { createCertificateSource } from '../gateway/certificate-source.ts';
+import { secretCertificateStore } from '../gateway/certificate-store.ts';
 import { createGateway } from '../gateway/server.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import { systemClock } from '../kube/clock.ts';
@@ -27,7 +28,7 @@ import type { Config } from './config.ts';
 import { createGatewayRuns } from './gateway-runs.ts';
 import { startProbeServer } from './http.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { createCertificateStore, createSecretReader } from './secrets.ts';
+import { createSecretReader } from './secrets.ts';
 
 export interface OperatorOptions {
   readonly config: Config;
@@ -41,6 +42,8 @@ export interface Operator {
   run(signal: AbortSignal): Promise<ManagerOutcome>;
 }
 
+/** Name of the Secret with the gateway's certificates, in the operator's namespace. */
+const CERTIFICATE_SECRET = 'tako-gateway-tls';
 /** Name of the Lease that replicas compete for. */
 const LEASE_NAME = 'tako-operator';
 
@@ -66,8 +69,8 @@ export async function createOperator({ config, logger, drainMs = 27_000 }: Opera
   const evaluator = createEvaluator({});
   const subscribers = subscriberIndex(stores.repositories);
   const secrets = createSecretReader(client);
-  const certificates = createCertificates({
-    store: createCertificateStore(client, config.POD_NAMESPACE),
+  const certificates = createCertificateSource({
+    store: secretCertificateStore(client, { namespace: config.POD_NAMESPACE, name: CERTIFICATE_SECRET }),
     dnsNames: gatewayNames(config),
     logger,
   });
@@ -134,7 +137,7 @@ export async function createOperator({ config, logger, drainMs = 27_000 }: Opera
     certificates,
     authenticate: createAuthenticator({
       fetchJwks: signal => client.raw('/openid/v1/jwks', { signal }),
-      fetchIssuer: signal => client.raw('/.well-known/openid-configuration', { signal }),
+      fetchConfiguration: signal => client.raw('/.well-known/openid-configuration', { signal }),
     }),
     runs: createGatewayRuns({ client, ...stores, defaultTimeoutMs: config.TAKO_DEFAULT_TIMEOUT }),
     logger,

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import type { SkippedSubscriber } from '../../api/takorun.ts';
-import type { Evaluator } from '../../evaluator/index.ts';
+import type { Evaluator } from '../../evaluator/evaluator.ts';
 import { childRun, planChildren } from '../../fanout/children.ts';
 import type { EmitterNamespace } from '../../fanout/consent.ts';
 import { checkPayload } from '../../fanout/fingerprint.ts';
