@@ -1,5 +1,5 @@
 import type { Assignment } from './contract.ts';
-import { PATHS, secretVariable } from './contract.ts';
+import { secretVariable } from './contract.ts';
 import { shellQuote } from './protocol/shell-quote.ts';
 
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -20,7 +20,7 @@ export interface CheckoutFacts {
 }
 
 /** The variables that Tako itself sets for every step, documented in docs/guides/workflows.md. */
-export function takoVariables(assignment: Assignment, facts: CheckoutFacts): Record<string, string> {
+export function takoVariables(assignment: Assignment, facts: CheckoutFacts, workspace: string): Record<string, string> {
   return {
     TAKO_RUN_ID: assignment.run.runId,
     TAKO_WORKFLOW: assignment.workflow,
@@ -28,7 +28,7 @@ export function takoVariables(assignment: Assignment, facts: CheckoutFacts): Rec
     TAKO_COMMIT: assignment.repository.commit,
     TAKO_GIT_TAG: facts.tag ?? '',
     TAKO_GIT_DESCRIBE: facts.describe ?? '',
-    TAKO_WORKSPACE: PATHS.workspace,
+    TAKO_WORKSPACE: workspace,
   };
 }
 
@@ -45,8 +45,12 @@ export function checkVariableName(name: string): string | undefined {
  * The head of a step's script: the directory, the variables, the secrets under the names that the step gave them, and `set -e`, since
  * whoever writes two commands in a step expects the step to fail with the first.
  */
-export function environmentPrelude(tako: Record<string, string>, env: Readonly<Record<string, ResolvedEnv>>): string {
-  const lines = [`cd ${shellQuote(PATHS.workspace)} || exit 126`];
+export function environmentPrelude(
+  workspace: string,
+  tako: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, ResolvedEnv>>,
+): string {
+  const lines = [`cd ${shellQuote(workspace)} || exit 126`];
   for (const [name, value] of Object.entries(tako)) lines.push(`export ${name}=${shellQuote(value)}`);
   const used = new Set<string>();
   for (const [name, value] of Object.entries(env)) {

@@ -5,7 +5,7 @@ import { createGatewayClient } from './gateway-client.ts';
 import { highestResidentKiB } from './memory.ts';
 import { compileMask } from './protocol/mask.ts';
 import { runAssignment } from './run-assignment.ts';
-import { TIMEOUT } from './steps.ts';
+import { TIMEOUT } from './step-end.ts';
 
 const TERMINATION_LOG = '/dev/termination-log';
 /** Time to hand a result over after the deadline of the run itself. */

@@ -1,24 +1,31 @@
+import { checkRelativePath } from '../workflow/paths.ts';
 import type { OutputSource, RunStep } from '../workflow/types.ts';
-import { PATHS } from './contract.ts';
+import type { Captured } from './protocol/capture.ts';
 import type { StepContainer } from './protocol/container.ts';
-import type { Captured, ScriptOutcome } from './protocol/outcome.ts';
+import type { ScriptOutcome } from './protocol/outcome.ts';
 import { readFileInContainer } from './protocol/read-file.ts';
+import { shellQuote } from './protocol/shell-quote.ts';
 
 /** Longest value of one output, bytes. */
 const MAX_OUTPUT_BYTES = 64 * 1024;
+/** What to capture of a stream for an output, bytes: with one more than an output may have, a longer one is noticed. */
+export const CAPTURE_BYTES = MAX_OUTPUT_BYTES + 1;
 
 export type StepOutputs = Record<string, string>;
+
+type Rendered =
+  | { readonly ok: true; readonly value: string }
+  | { readonly ok: false; readonly error: { readonly message: string } };
 
 export interface CollectOptions {
   readonly step: RunStep;
   readonly outcome: Extract<ScriptOutcome, { kind: 'exited' }>;
-  readonly container: StepContainer;
+  readonly container: Pick<StepContainer, 'name' | 'run'>;
+  /** The workspace as the step's container sees it. */
+  readonly workspace: string;
   readonly signal: AbortSignal;
   /** Renders a template that may name the outputs collected so far. */
-  readonly render: (
-    text: string,
-    own: StepOutputs,
-  ) => { ok: true; value: string } | { ok: false; error: { message: string } };
+  readonly render: (text: string, own: StepOutputs) => Rendered;
 }
 
 export type Collected =
@@ -41,7 +48,7 @@ type OutputValue = { readonly ok: true; readonly value: string } | { readonly ok
 async function readOutput(
   name: string,
   source: OutputSource,
-  { step, outcome, container, signal, render }: CollectOptions,
+  { step, outcome, container, workspace, signal, render }: CollectOptions,
   own: StepOutputs,
 ): Promise<OutputValue> {
   switch (source.kind) {
@@ -49,42 +56,45 @@ async function readOutput(
       return captured(outcome.stdout, 'standard output');
     case 'stderr':
       return captured(outcome.stderr, 'standard error');
-    case 'file':
-      return await readFile(source.path);
+    case 'file': {
+      const path = rendered(render(source.path, own));
+      if (!path.ok) return path;
+      const wrong = checkRelativePath(path.value);
+      return wrong === undefined ? await readFile(path.value) : { ok: false, message: wrong };
+    }
     case 'env':
       return await readFile(environmentFile(step.index, name));
     case 'template': {
-      const rendered = render(source.text, own);
-      return rendered.ok ? rendered : { ok: false, message: rendered.error.message };
+      const value = rendered(render(source.text, own));
+      return value.ok ? text(Buffer.from(value.value), 'the value') : value;
     }
   }
 
   async function readFile(path: string): Promise<OutputValue> {
-    const result = await readFileInContainer(container, {
-      workspace: PATHS.workspace,
-      path,
-      maxBytes: MAX_OUTPUT_BYTES,
-      signal,
-    });
+    const result = await readFileInContainer(container, { workspace, path, maxBytes: MAX_OUTPUT_BYTES, signal });
     if (result.kind === 'refused') return { ok: false, message: result.message };
-    return text(result.bytes);
+    return text(result.bytes, 'the file');
   }
+}
+
+function rendered(result: Rendered): OutputValue {
+  return result.ok ? result : { ok: false, message: result.error.message };
 }
 
 function captured(stream: Captured, what: string): OutputValue {
-  if (stream.total > MAX_OUTPUT_BYTES) {
-    return {
-      ok: false,
-      message: `${what} has ${stream.total} bytes, an output at most ${MAX_OUTPUT_BYTES}: write it to a file that another step reads`,
-    };
-  }
-  return text(stream.bytes);
+  return stream.total > MAX_OUTPUT_BYTES ? tooLong(stream.total, what) : text(stream.bytes, what);
+}
+
+function tooLong(bytes: number, what: string): OutputValue {
+  const message = `${what} has ${bytes} bytes, an output at most ${MAX_OUTPUT_BYTES}: write it to a file that another step reads`;
+  return { ok: false, message };
 }
 
 /** Without the last newline, as `$(...)` in a shell takes it, but only one. */
-function text(bytes: Buffer): OutputValue {
+function text(bytes: Buffer, what: string): OutputValue {
+  if (bytes.length > MAX_OUTPUT_BYTES) return tooLong(bytes.length, what);
   const value = bytes.toString('utf8');
-  if (value.includes('\0')) return { ok: false, message: 'the value contains NUL bytes; an output is text' };
+  if (value.includes('\0')) return { ok: false, message: `${what} contains NUL bytes; an output is text` };
   return { ok: true, value: value.replace(/\r?\n$/, '') };
 }
 
@@ -96,12 +106,15 @@ function environmentFile(index: number, output: string): string {
  * Lines of a step's prelude that write the variables named by `from_env` to files when the script ends, however it ends; a trap on EXIT
  * that the script sets itself replaces this one.
  */
-export function environmentCapture(outputs: Readonly<Record<string, OutputSource>>, index: number): string[] {
-  const variables = Object.entries(outputs).filter(([, source]) => source.kind === 'env');
-  if (variables.length === 0) return [];
-  const writes = variables.map(([output, source]) => {
-    const name = source.kind === 'env' ? source.name : '';
-    return `printf %s "\${${name}-}" >${PATHS.workspace}/${environmentFile(index, output)}`;
-  });
-  return [`mkdir -p ${PATHS.workspace}/.tako/env`, `trap '${writes.join('; ')}' EXIT`];
+export function environmentCapture(
+  { produces, index }: Pick<RunStep, 'produces' | 'index'>,
+  workspace: string,
+): string[] {
+  const writes = Object.entries(produces.outputs).flatMap(([output, source]) =>
+    source.kind === 'env'
+      ? [`printf %s "\${${source.name}-}" >${shellQuote(`${workspace}/${environmentFile(index, output)}`)}`]
+      : [],
+  );
+  if (writes.length === 0) return [];
+  return [`mkdir -p ${shellQuote(`${workspace}/.tako/env`)}`, `trap ${shellQuote(writes.join('; '))} EXIT`];
 }

@@ -13,7 +13,8 @@ import type { CheckoutFacts } from './environment.ts';
 import type { GatewayClient } from './gateway-client.ts';
 import { openStepContainer, type StepContainer } from './protocol/container.ts';
 import type { Mask } from './protocol/mask.ts';
-import { runSteps, TIMEOUT } from './steps.ts';
+import { TIMEOUT } from './step-end.ts';
+import { runSteps } from './steps.ts';
 
 export interface RunAssignmentOptions {
   readonly assignment: Assignment;
@@ -70,6 +71,7 @@ export async function runAssignment(options: RunAssignmentOptions): Promise<Agen
       evaluate: condition.evaluate,
       signal,
       graceMs: GRACE_MS,
+      workspace: paths.workspace,
     });
   } catch (error) {
     const timeout = signal.aborted && signal.reason === TIMEOUT;

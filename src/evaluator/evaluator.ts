@@ -1,4 +1,4 @@
-import type { CelVariables } from '../workflow/cel/variables.ts';
+import { type CelVariables, checkVariables } from '../workflow/cel/variables.ts';
 import type { JsonValue } from '../workflow/types.ts';
 import { NOT_STARTED } from './protocol.ts';
 import { startWorkerThread, type WorkerThread } from './worker-thread.ts';
@@ -33,6 +33,8 @@ export interface EvaluatorOptions {
   memoryMb?: number;
 }
 
+const CLOSED = 'the evaluator is closed';
+
 interface Task {
   expressions: readonly string[];
   variables: CelVariables;
@@ -62,7 +64,7 @@ export function createEvaluator(options: EvaluatorOptions = {}): Evaluator {
   async function work(task: Task): Promise<void> {
     const deadline = performance.now() + batchTimeoutMs;
     for (let left = pending(task); left.length > 0 && !task.canceled; left = pending(task)) {
-      if (closed) return fillRest(task, 'error', 'the evaluator is closed');
+      if (closed) return fillRest(task, 'error', CLOSED);
       if (performance.now() >= deadline) {
         return fillRest(task, 'timeout', `the expressions before this one took longer than ${batchTimeoutMs} ms`);
       }
@@ -87,6 +89,7 @@ export function createEvaluator(options: EvaluatorOptions = {}): Evaluator {
     }
     threads.delete(thread);
     void thread.terminate();
+    if (closed) return;
     const kind = end.why === 'timeout' ? 'timeout' : 'error';
     const culprit = left[end.index];
     // A thread that did not come to an expression would not come to the next one either.
@@ -121,8 +124,9 @@ export function createEvaluator(options: EvaluatorOptions = {}): Evaluator {
       reject(signal?.reason);
     };
     signal?.addEventListener('abort', cancel, { once: true });
-    if (closed) {
-      fillRest(task, 'error', 'the evaluator is closed');
+    const refusal = closed ? CLOSED : refuse(variables);
+    if (refusal !== undefined) {
+      fillRest(task, 'error', refusal);
       resolve(task.results as Evaluation[]);
     } else {
       queue.push(task);
@@ -140,7 +144,7 @@ export function createEvaluator(options: EvaluatorOptions = {}): Evaluator {
     async close() {
       closed = true;
       for (const task of queue.splice(0)) {
-        fillRest(task, 'error', 'the evaluator is closed');
+        fillRest(task, 'error', CLOSED);
         task.resolve(task.results as Evaluation[]);
       }
       await Promise.all(Array.from(threads, thread => thread.terminate()));
@@ -154,4 +158,13 @@ function pending({ results }: Task): number[] {
 
 function fillRest(task: Task, kind: 'error' | 'timeout', message: string): void {
   for (const index of pending(task)) task.results[index] = { ok: false, kind, message };
+}
+
+/** Too large variables are refused before they are copied: the thread's heap is small. */
+function refuse(variables: CelVariables): string | undefined {
+  try {
+    return checkVariables(variables);
+  } catch (error) {
+    return `the variables are no JSON: ${(error as Error).message}`;
+  }
 }

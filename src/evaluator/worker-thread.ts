@@ -39,43 +39,48 @@ export function startWorkerThread(options: WorkerThreadOptions): WorkerThread {
     resourceLimits: { maxOldGenerationSizeMb: options.memoryMb, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 },
   });
   worker.unref();
+  let batch: Batch | undefined;
+
+  const finish = (end: BatchEnd) => {
+    clearInterval(batch?.watch);
+    batch?.resolve(end);
+    batch = undefined;
+    worker.unref();
+  };
+  const stopped = (why: 'timeout' | 'memory' | 'crash', message: string) => {
+    finish({ kind: 'stopped', index: Atomics.load(shared, 0), why, message });
+  };
+  worker.on('message', (reply: BatchReply) => {
+    batch?.onOutcomes(reply.outcomes);
+    if (reply.done) finish({ kind: 'done' });
+  });
+  worker.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+      stopped('memory', `the expression needed more than ${options.memoryMb} MiB of memory and was stopped`);
+    } else {
+      stopped('crash', `the evaluator failed: ${error.message}`);
+    }
+  });
+  worker.on('exit', code => stopped('crash', `the evaluator ended with code ${code}`));
+
+  function giveUp(): void {
+    const { timeoutMs, startTimeoutMs } = options;
+    const started = Atomics.load(shared, 0) !== NOT_STARTED;
+    void worker.terminate();
+    stopped(
+      'timeout',
+      started
+        ? `the expression took longer than ${timeoutMs} ms and was stopped`
+        : `the evaluator did not start within ${startTimeoutMs} ms`,
+    );
+  }
 
   return {
     terminate: async () => void (await worker.terminate()),
     run(request, onOutcomes) {
       Atomics.store(shared, 0, NOT_STARTED);
       const { promise, resolve } = Promise.withResolvers<BatchEnd>();
-      const finish = (end: BatchEnd) => {
-        clearInterval(watch);
-        worker.removeAllListeners();
-        // Whoever terminates a thread may still hear from it.
-        worker.on('error', () => undefined);
-        worker.unref();
-        resolve(end);
-      };
-      const stopped = (why: 'timeout' | 'memory' | 'crash', message: string) => {
-        finish({ kind: 'stopped', index: Atomics.load(shared, 0), why, message });
-      };
-      const watch = watchProgress(shared, request.expressions.length, options, () => {
-        const started = Atomics.load(shared, 0) !== NOT_STARTED;
-        const message = started
-          ? `the expression took longer than ${options.timeoutMs} ms and was stopped`
-          : `the evaluator did not start within ${options.startTimeoutMs} ms`;
-        void worker.terminate();
-        stopped('timeout', message);
-      });
-      worker.on('message', (reply: BatchReply) => {
-        onOutcomes(reply.outcomes);
-        if (reply.done) finish({ kind: 'done' });
-      });
-      worker.on('error', (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
-          stopped('memory', `the expression needed more than ${options.memoryMb} MiB of memory and was stopped`);
-        } else {
-          stopped('crash', `the evaluator failed: ${error.message}`);
-        }
-      });
-      worker.on('exit', code => stopped('crash', `the evaluator ended with code ${code}`));
+      batch = { onOutcomes, resolve, watch: watchProgress(shared, request.expressions.length, options, giveUp) };
       worker.ref();
       try {
         worker.postMessage(request);
@@ -87,9 +92,15 @@ export function startWorkerThread(options: WorkerThreadOptions): WorkerThread {
   };
 }
 
+interface Batch {
+  onOutcomes(outcomes: CelOutcome[]): void;
+  resolve(end: BatchEnd): void;
+  watch: NodeJS.Timeout;
+}
+
 /**
- * Calls `onStuck` once the index has not moved for the time limit. Each look reads the thread's own progress, so that a stall of this thread
- * blames nobody: what moved meanwhile is seen to have moved.
+ * Calls `onStuck` once the index has not moved for the time limit: that of an expression, or the longer one before the first and after the last.
+ * Each look reads the thread's own progress, so that a stall of this thread blames nobody: what moved meanwhile is seen to have moved.
  */
 function watchProgress(
   shared: Int32Array,
@@ -107,8 +118,8 @@ function watchProgress(
         since = performance.now();
         return;
       }
-      const limit = index === NOT_STARTED ? startTimeoutMs : timeoutMs;
-      if (index < expressions && performance.now() - since >= limit) onStuck();
+      const between = index === NOT_STARTED || index === expressions;
+      if (performance.now() - since >= (between ? startTimeoutMs : timeoutMs)) onStuck();
     },
     Math.max(5, Math.min(timeoutMs / 10, 100)),
   );

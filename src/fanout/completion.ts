@@ -14,7 +14,7 @@ export type Completion =
     }
   | Ended;
 
-export type StopCause = 'Cancel' | 'Timeout';
+type StopCause = 'Cancel' | 'Timeout';
 
 /** How a run ended: fields of TakoRun's status, `reason` for its conditions and events. */
 export interface Ended {
@@ -28,7 +28,7 @@ export interface Ended {
 }
 
 /** What can end any run from outside. */
-export interface Limits {
+interface Limits {
   /** `spec.cancel` of the run or of one above it. */
   readonly cancel: boolean;
   /** Milliseconds since the epoch. */

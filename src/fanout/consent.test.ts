@@ -54,7 +54,10 @@ describe('matchesSelector', () => {
   });
 
   it('given several requirements, then all must hold, and an empty selector selects all', () => {
-    const both = { matchLabels: { team: 'core' }, matchExpressions: [{ key: 'team', operator: 'NotIn' as const, values: ['core'] }] };
+    const both = {
+      matchLabels: { team: 'core' },
+      matchExpressions: [{ key: 'team', operator: 'NotIn' as const, values: ['core'] }],
+    };
     expect(matchesSelector(both, emitter.labels)).toBe(false);
     expect(matchesSelector({}, {})).toBe(true);
   });

@@ -39,9 +39,9 @@ describe('canonicalJson', () => {
 
   it('given the example of RFC 8785 for sorting, then keys are sorted by UTF-16 code units', () => {
     const value = { '\u20ac': 1, '\r': 2, '\ufb33': 3, '1': 4, '\ud83d\ude00': 5, '\u0080': 6, ö: 7 };
-    expect(Object.values(JSON.parse(`[${[...canonicalJson(value).matchAll(/:(\d)/g)].map(match => match[1])}]`))).toEqual([
-      2, 4, 6, 7, 1, 5, 3,
-    ]);
+    expect(
+      Object.values(JSON.parse(`[${[...canonicalJson(value).matchAll(/:(\d)/g)].map(match => match[1])}]`)),
+    ).toEqual([2, 4, 6, 7, 1, 5, 3]);
   });
 
   it.each([
@@ -63,6 +63,10 @@ describe('checkPayload', () => {
     for (let level = 0; level < levels; level += 1) value = [value];
     return value;
   };
+
+  it('given none, then it passes', () => {
+    expect(checkPayload(undefined)).toEqual({ ok: true, bytes: 0 });
+  });
 
   it('given exactly 64 KiB of JSON, then it passes, and with one byte more it does not', () => {
     const most = 'x'.repeat(MAX_PAYLOAD_BYTES - 2);

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { MAX_PAYLOAD_BYTES, type RunEvent, type TakoRunSpec } from '../api/takorun.ts';
-import type { JsonValue } from '../workflow/types.ts';
 
 /** Deepest nesting of a payload. Far below what overflows a recursive reader, far above what an event needs. */
 export const MAX_PAYLOAD_DEPTH = 100;
@@ -52,11 +51,12 @@ export function sha256(text: string): string {
 }
 
 export type PayloadCheck =
-  | { readonly ok: true; readonly payload: JsonValue; readonly bytes: number }
+  | { readonly ok: true; readonly bytes: number }
   | { readonly ok: false; readonly message: string };
 
-/** Whether a payload is within its bounds: `MAX_PAYLOAD_BYTES` of canonical JSON and `MAX_PAYLOAD_DEPTH` levels. */
+/** Whether a payload is within its bounds: `MAX_PAYLOAD_BYTES` of canonical JSON and `MAX_PAYLOAD_DEPTH` levels. None is. */
 export function checkPayload(payload: unknown): PayloadCheck {
+  if (payload === undefined) return { ok: true, bytes: 0 };
   let json: string;
   try {
     json = canonicalJson(payload);
@@ -70,7 +70,7 @@ export function checkPayload(payload: unknown): PayloadCheck {
       message: `payload: expected at most ${MAX_PAYLOAD_BYTES} bytes of JSON, got ${bytes}; put large data into an artifact and its address into the payload`,
     };
   }
-  return { ok: true, payload: payload as JsonValue, bytes };
+  return { ok: true, bytes };
 }
 
 /**

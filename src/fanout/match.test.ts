@@ -108,16 +108,21 @@ describe('decide', () => {
 
   it('given a filter as long as a file may hold, then the reason still fits the status', () => {
     const filter = 'x'.repeat(4_096);
-    const [skipped] = decideAll([subscribe(0, 'ci', [filter])], { [filter]: { kind: 'error', message: 'too slow' } }).skipped;
+    const [skipped] = decideAll([subscribe(0, 'ci', [filter])], {
+      [filter]: { kind: 'error', message: 'too slow' },
+    }).skipped;
     expect(skipped?.message).toContain('too slow');
     const long: FilterResult = { kind: 'error', message: 'm'.repeat(5_000) };
     expect(decideAll([subscribe(0, 'ci', ['x'])], { x: long }).skipped[0]?.message).toHaveLength(512);
   });
 
   it('given two subscriptions of one workflow that match, then the first in the file wins', () => {
-    const result = decideAll([subscribe(0, 'ci', ['x']), subscribe(1, 'ci'), subscribe(2, 'ci'), subscribe(3, 'deploy')], {
-      x: no,
-    });
+    const result = decideAll(
+      [subscribe(0, 'ci', ['x']), subscribe(1, 'ci'), subscribe(2, 'ci'), subscribe(3, 'deploy')],
+      {
+        x: no,
+      },
+    );
     expect(result.matched.map(({ subscription }) => subscription.index)).toEqual([1, 3]);
     expect(result.skipped.map(({ reason }) => reason)).toEqual(['FilterFalse', 'LaterSubscription']);
     expect(result.skipped[1]?.message).toContain('subscription 2 of the file');

@@ -4,7 +4,13 @@ import { childName, fanOutRunName, podName, resultName, sanitiseName, shortHash 
 
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 const run = { name: 'release', uid: '7f3c' };
-const child = { namespace: 'team', repository: 'app-one', slug: 'acme/app-one', workflow: 'ci', inputs: { version: '1.4.0' } };
+const child = {
+  namespace: 'team',
+  repository: 'app-one',
+  slug: 'acme/app-one',
+  workflow: 'ci',
+  inputs: { version: '1.4.0' },
+};
 
 describe('sanitiseName', () => {
   it('given any text, then it is part of a DNS label of at most 40 characters', () => {

@@ -12,7 +12,7 @@ export interface ObjectIdentity {
 /** A name in a namespace. */
 export type ObjectName = Pick<ObjectIdentity, 'namespace' | 'name'>;
 
-export interface OwnerReference {
+interface OwnerReference {
   readonly apiVersion: string;
   readonly kind: string;
   readonly name: string;

@@ -1,11 +1,11 @@
 import type { ObjectIdentity, ObjectName, RunManifest } from './objects.ts';
 import type { ChildState } from './summary.ts';
 
-export interface RunnerOptions {
+interface RunnerOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface StartedRun {
+interface StartedRun {
   readonly identity: ObjectIdentity;
   /** False when the run existed already. */
   readonly created: boolean;

@@ -11,7 +11,11 @@ describe('subscriber index', () => {
       buildRepository({ name: 'b', slug: 'acme/b' }),
       buildRepository({ name: 'z', slug: 'acme/a', namespace: 'two' }),
       buildRepository({ name: 'y', slug: 'acme/a', namespace: 'one' }),
-      buildRepository({ name: 'c', slug: 'acme/c', subscriptions: [buildSubscription({ source: 'acme/core-lib:other' })] }),
+      buildRepository({
+        name: 'c',
+        slug: 'acme/c',
+        subscriptions: [buildSubscription({ source: 'acme/core-lib:other' })],
+      }),
       buildRepository({ name: 'd', slug: 'acme/d', subscriptions: [buildSubscription({ events: ['library_gone'] })] }),
     ]);
     const found = index.find(SOURCE, 'library_built').map(({ namespace, slug }) => `${namespace} ${slug}`);

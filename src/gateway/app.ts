@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server } from 'node:https';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../kube/clock.ts';
-import type { GatewayFailure } from './failure.ts';
+import { GatewayFailure } from './failure.ts';
 import type { GatewayRuns, RunContext } from './runs.ts';
 
 /** The server that routes are put on. */
@@ -12,6 +12,8 @@ export type GatewayApp = FastifyInstance<Server, IncomingMessage, ServerResponse
 export interface RouteDependencies {
   readonly runs: GatewayRuns;
   readonly clock: Clock;
+  /** Time to answer but for the wait of a long poll, milliseconds. */
+  readonly requestTimeoutMs: number;
   /** Aborted when the gateway is about to close: who waits answers with what there is. */
   readonly draining: AbortSignal;
 }
@@ -42,6 +44,25 @@ export function callerOf(request: FastifyRequest): Caller {
   const caller = findCaller(request);
   if (caller === undefined) throw new TypeError(`${request.url} is served without a check of its token`);
   return caller;
+}
+
+/**
+ * Aborted once the answer is sent or nobody is there to get it, and after `timeoutMs`: then with a `GatewayFailure` (503), so that a handler
+ * that passes the signal on and throws its reason answers with that.
+ *
+ * Fastify 5 has `request.signal` and `handlerTimeout` for this, but both end on `close` of the incoming message, which Node emits as soon
+ * as a body has been read.
+ */
+export function answerSignal(reply: FastifyReply, clock: Clock, timeoutMs: number): AbortSignal {
+  const controller = new AbortController();
+  const cancelTimer = clock.setTimeout(() => {
+    controller.abort(new GatewayFailure(503, 'Timeout', 'the request took too long', { retry: true }));
+  }, timeoutMs);
+  reply.raw.once('close', () => {
+    cancelTimer();
+    controller.abort();
+  });
+  return controller.signal;
 }
 
 /** Answers with a `GatewayError`. */

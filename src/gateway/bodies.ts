@@ -49,10 +49,8 @@ export function parseStepId(text: unknown): string {
 /** Body of PUT /v1/fan-outs/:step. The payload is within its bounds afterwards. */
 export function parseFanOutRequest(body: unknown): FanOutRequest {
   const request = parse(fanOutRequestSchema, body, 'body');
-  if (request.payload !== undefined) {
-    const payload = checkPayload(request.payload);
-    if (!payload.ok) throw invalid(payload.message);
-  }
+  const payload = checkPayload(request.payload);
+  if (!payload.ok) throw invalid(payload.message);
   return request as FanOutRequest;
 }
 
@@ -62,7 +60,7 @@ export function parseResultBody(body: unknown): ResultBody {
 }
 
 /** Longest wait of a long poll, seconds. Whoever wants to wait longer asks again. */
-export const MAX_WAIT_SECONDS = 60;
+const MAX_WAIT_SECONDS = 60;
 
 /** Query of GET /v1/fan-outs/:step: seconds to wait, 0 when not given, never more than `MAX_WAIT_SECONDS`. */
 export function parseWaitSeconds(query: unknown): number {

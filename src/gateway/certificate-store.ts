@@ -5,7 +5,7 @@ import { type ObjectRef, type Secret, secrets } from '../kube/objects.ts';
 import type { Certificates } from './certificates.ts';
 
 /** Certificates as they are stored. */
-export interface StoredCertificates {
+interface StoredCertificates {
   /** Undefined when what is stored are not all four parts. */
   readonly certificates: Certificates | undefined;
   /** Opaque; for `replace`. */

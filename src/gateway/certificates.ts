@@ -24,9 +24,9 @@ export interface Certificates {
 
 const DAY_MS = 24 * 3_600_000;
 /** Life of a server certificate. */
-export const CERTIFICATE_LIFETIME_MS = 365 * DAY_MS;
+const CERTIFICATE_LIFETIME_MS = 365 * DAY_MS;
 /** A server certificate is renewed when it has less than this left. */
-export const RENEW_BEFORE_MS = 30 * DAY_MS;
+const RENEW_BEFORE_MS = 30 * DAY_MS;
 /** Life of an authority: an agent pins it when its Pod is made, so it changes as rarely as can be. */
 const AUTHORITY_LIFETIME_MS = 10 * CERTIFICATE_LIFETIME_MS;
 /** Other nodes' clocks may be behind. */

@@ -2,9 +2,7 @@ import { PROTOCOL_HEADER, PROTOCOL_VERSION } from '../agent/contract.ts';
 import { GatewayFailure } from './failure.ts';
 
 /** Versions of the contract that this gateway speaks: its own, and the one before for Pods that started before an upgrade. */
-export const SUPPORTED_VERSIONS: readonly number[] = [PROTOCOL_VERSION, PROTOCOL_VERSION - 1].filter(
-  version => version > 0,
-);
+const SUPPORTED_VERSIONS: readonly number[] = [PROTOCOL_VERSION, PROTOCOL_VERSION - 1].filter(version => version > 0);
 
 /** Throws a `GatewayFailure` (400) unless the header names a version that this gateway speaks. */
 export function checkProtocol(header: unknown): void {

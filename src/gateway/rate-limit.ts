@@ -21,29 +21,28 @@ export interface KeyedRateLimiterOptions extends RateLimit {
   readonly maxKeys?: number;
 }
 
-interface Bucket {
-  tokens: number;
-  updatedAt: number;
-}
-
+/**
+ * The generic cell rate algorithm (ITU-T I.371): a bucket is the one moment at which it will be full again, so there is nothing to
+ * refill and nothing to round.
+ */
 export function createKeyedRateLimiter(options: KeyedRateLimiterOptions): KeyedRateLimiter {
   const { perSecond, burst, clock, maxKeys = 10_000 } = options;
-  /** In the order of their last use: a Map keeps the order of insertion. */
-  const buckets = new Map<string, Bucket>();
+  const perToken = 1_000 / perSecond;
+  /** When the bucket of a key is full, in the order of last use: a Map keeps the order of insertion. */
+  const fullAt = new Map<string, number>();
 
   return {
     take: key => {
       const now = clock.monotonic();
-      const { tokens, updatedAt } = buckets.get(key) ?? { tokens: burst, updatedAt: now };
-      const filled = Math.min(burst, tokens + ((now - updatedAt) * perSecond) / 1_000);
-      const granted = filled >= 1;
-      buckets.delete(key);
-      buckets.set(key, { tokens: granted ? filled - 1 : filled, updatedAt: now });
-      if (buckets.size > maxKeys) buckets.delete(buckets.keys().next().value!);
-      return granted ? 0 : Math.ceil(((1 - filled) * 1_000) / perSecond);
+      const full = Math.max(now, fullAt.get(key) ?? now);
+      const waitMs = Math.max(0, full - now - (burst - 1) * perToken);
+      fullAt.delete(key);
+      fullAt.set(key, waitMs === 0 ? full + perToken : full);
+      if (fullAt.size > maxKeys) fullAt.delete(fullAt.keys().next().value!);
+      return Math.ceil(waitMs);
     },
     get size() {
-      return buckets.size;
+      return fullAt.size;
     },
   };
 }

@@ -7,6 +7,7 @@ import { decorateWithCaller, findCaller, type GatewayApp, sendFailure, setCaller
 import type { Authenticator } from './authenticate.ts';
 import { authorize } from './authorize.ts';
 import type { CertificateSource } from './certificate-source.ts';
+import type { Certificates } from './certificates.ts';
 import { GatewayFailure, toFailure } from './failure.ts';
 import { checkProtocol } from './protocol.ts';
 import { createKeyedRateLimiter, type KeyedRateLimiter, type RateLimit } from './rate-limit.ts';
@@ -17,7 +18,7 @@ import type { GatewayRuns } from './runs.ts';
 
 /** The HTTP API for the agents; src/agent/contract.ts describes it. Any replica of the operator serves it: it holds no state. */
 export interface Gateway {
-  /** Starts to serve. `certificates.ensure` must have succeeded. */
+  /** Starts to serve. By then `certificates.ensure` must have succeeded. */
   listen(address: { readonly port: number; readonly host?: string }): Promise<AddressInfo>;
   /** Takes no more connections, answers who waits, lets the rest finish for `drainMs`, then cuts it off. */
   close(): Promise<void>;
@@ -41,6 +42,8 @@ export interface GatewayOptions {
 const BODY_LIMIT = 600 * 1024;
 /** Longer than an agent pauses between two polls. */
 const KEEP_ALIVE_MS = 75_000;
+/** Both ends are Node's. */
+const MIN_TLS_VERSION = 'TLSv1.3';
 const BEARER = /^Bearer ([A-Za-z0-9._~+/=-]+)$/i;
 
 export function createGateway(options: GatewayOptions): Gateway {
@@ -50,26 +53,28 @@ export function createGateway(options: GatewayOptions): Gateway {
     clock = systemClock,
     rateLimit = { perSecond: 5, burst: 20 },
     drainMs = 10_000,
+    requestTimeoutMs = 30_000,
   } = options;
   const draining = new AbortController();
-  const app = createApp(options);
+  const app = createApp(requestTimeoutMs);
   const limiter = createKeyedRateLimiter({ ...rateLimit, clock });
   logResponses(app, options.logger);
   answerErrors(app);
   registerHealthRoute(app);
   app.register(async routes => {
     checkCallers(routes as GatewayApp, options, limiter);
-    const dependencies = { runs, clock, draining: draining.signal };
+    const dependencies = { runs, clock, requestTimeoutMs, draining: draining.signal };
     registerFanOutRoutes(routes as GatewayApp, dependencies);
     registerResultRoute(routes as GatewayApp, dependencies);
   });
 
-  const unsubscribe = certificates.subscribe(({ certificate, key }) => {
-    app.server.setSecureContext({ cert: certificate, key, minVersion: 'TLSv1.3' });
-  });
+  const use = ({ certificate, key }: Certificates) =>
+    app.server.setSecureContext({ cert: certificate, key, minVersion: MIN_TLS_VERSION });
+  const unsubscribe = certificates.subscribe(use);
 
   return {
     listen: async ({ port, host = '0.0.0.0' }) => {
+      use(certificates.current());
       await app.listen({ port, host });
       return app.server.address() as AddressInfo;
     },
@@ -83,13 +88,11 @@ export function createGateway(options: GatewayOptions): Gateway {
   };
 }
 
-function createApp({ certificates, requestTimeoutMs = 30_000 }: GatewayOptions): GatewayApp {
-  const { certificate, key } = certificates.current();
+function createApp(requestTimeoutMs: number): GatewayApp {
   const app = fastify({
-    https: { cert: certificate, key, minVersion: 'TLSv1.3' },
+    https: { minVersion: MIN_TLS_VERSION },
     bodyLimit: BODY_LIMIT,
     requestTimeout: requestTimeoutMs,
-    handlerTimeout: requestTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
     return503OnClosing: false,

@@ -42,6 +42,13 @@ export function requireRelativePath(path: string): string {
  * Throws GitError `FileNotFound`, `NotAFile`, `FileTooLarge`, `CommitNotFound`, `InvalidPath`, `InvalidRef`.
  */
 export async function readBlob(request: ReadBlobRequest): Promise<Buffer> {
+  const bytes = await readBlobIfPresent(request);
+  if (bytes !== undefined) return bytes;
+  throw new GitError('GitFailed', `the content of ${request.path} is missing in ${request.gitDirectory}`);
+}
+
+/** As readBlob, but undefined when the tree has the file and the Git directory lacks its content, as after a filtered fetch. */
+export async function readBlobIfPresent(request: ReadBlobRequest): Promise<Buffer | undefined> {
   const path = requireRelativePath(request.path);
   const commit = requireCommit(request.commit);
   const options: RunGitOptions = {
@@ -86,18 +93,18 @@ function checkMode(mode: string | undefined, path: string, commit: string): void
   throw new GitError('NotAFile', `${path} at commit ${commit.slice(0, 12)} is ${kind}: it must be a regular file`);
 }
 
-function parseContent(output: GitOutput, path: string, maxBytes: number): Buffer {
+function parseContent(output: GitOutput, path: string, maxBytes: number): Buffer | undefined {
   const newline = output.stdout.indexOf(0x0a);
   const header = output.stdout.subarray(0, newline).toString('utf8');
+  if (header.endsWith(' missing')) return undefined;
   const size = Number(/^[0-9a-f]+ blob ([0-9]+)$/.exec(header)?.[1] ?? Number.NaN);
-  // A filtered fetch has left it out for its size.
-  if (header.endsWith(' missing')) throw tooLarge(path, undefined, maxBytes);
   if (Number.isNaN(size)) throw new GitError('GitFailed', `git cat-file gave no file for ${path}`);
-  if (size > maxBytes) throw tooLarge(path, size, maxBytes);
+  if (size > maxBytes) throw tooLarge(path, maxBytes, size);
   return Buffer.from(output.stdout.subarray(newline + 1, newline + 1 + size));
 }
 
-function tooLarge(path: string, size: number | undefined, maxBytes: number): GitError {
+/** The error for a file above the bound; without a size when only the bound is known to be passed. */
+export function tooLarge(path: string, maxBytes: number, size?: number): GitError {
   const measured = size === undefined ? 'too large' : `${size} bytes large`;
   return new GitError('FileTooLarge', `${path} is ${measured}: at most ${maxBytes} bytes are read`);
 }

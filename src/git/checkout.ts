@@ -46,7 +46,8 @@ export interface CheckoutResult {
 
 /**
  * Checks a commit out into `workTree`, with the Git directory elsewhere and no `.git` in the tree. Files are writable for the group
- * (0664 and 0775; a setgid directory hands its group down), symbolic links stay links and are never followed.
+ * (0664 and 0775; a setgid directory hands its group down), symbolic links stay links and are never followed. Submodules are empty
+ * directories, and files of Git LFS are their pointers.
  *
  * Costs two fetches at once (the commit alone; the list of tags) and one process that writes the files. History is fetched only
  * when the commit has no tag and the repository has some.
@@ -58,7 +59,9 @@ export async function checkout(request: CheckoutRequest): Promise<CheckoutResult
   const { url, gitDirectory, workTree } = request;
   requireApart(gitDirectory, workTree);
   await createGitDirectory(gitDirectory, commit);
-  return withRemote(url, request, async session => {
+  // Key files, if any, lie beside the Git directory: closed to the steps, and writable where the root file system is not.
+  const options = { ...request, temporaryDirectory: path.dirname(gitDirectory) };
+  return withRemote(url, options, async session => {
     const tags = await fetchWithTags(session, gitDirectory, commit);
     await detachHead(gitDirectory, commit);
     const [result] = await together(signal => [

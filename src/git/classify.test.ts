@@ -92,6 +92,7 @@ describe('classifyFailure', () => {
     ["error: invalid path '.git/config'", 'UnsafeRepository', 'invalid'],
     ["fatal: transport 'file' not allowed", 'UrlNotAllowed', 'invalid'],
     ['fatal: write error: No space left on device', 'GitFailed', 'transient'],
+    ['error: unable to create file a: Permission denied', 'GitFailed', 'transient'],
     ['', 'GitFailed', 'transient'],
   ])('given %j, then it is %s', (stderr, code, errorClass) => {
     expect(classify(stderr)).toMatchObject({ code, class: errorClass });

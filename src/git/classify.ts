@@ -43,7 +43,7 @@ const RULES: readonly Rule[] = [
   {
     code: 'AuthenticationFailed',
     pattern:
-      /returned error: 40[13]|Authentication failed|could not read (Username|Password)|Access denied|Permission denied|Invalid username or (password|token)|Too many authentication failures/i,
+      /returned error: 40[13]|Authentication failed|could not read (Username|Password)|Access denied|Permission denied \(|Invalid username or (password|token)|Too many authentication failures/i,
     message: where => `${where} refuses access: ${credentialsHint}`,
   },
   {

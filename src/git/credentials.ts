@@ -22,7 +22,7 @@ export const CREDENTIAL_KEYS = [
   'ca.crt',
   'caFile',
 ] as const;
-export type CredentialKey = (typeof CREDENTIAL_KEYS)[number];
+type CredentialKey = (typeof CREDENTIAL_KEYS)[number];
 export type CredentialValues = Partial<Record<CredentialKey, string>>;
 
 /** Longest single value, characters. */

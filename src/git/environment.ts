@@ -16,7 +16,7 @@ const PASSED_ON = [
 ];
 
 /** A server that sends less than one byte a second for this long is taken for dead. Seconds. */
-export const SILENCE_SECONDS = 20;
+const SILENCE_SECONDS = 20;
 
 /**
  * Configuration of every git process. There is no other: neither the system's nor a user's files are read.

@@ -8,7 +8,7 @@
 export type GitErrorClass = 'transient' | 'auth' | 'notFound' | 'invalid';
 
 /** Every way to fail, with its class. The codes are words that fit into a condition's reason. */
-export const GIT_ERROR_CLASSES = {
+const GIT_ERROR_CLASSES = {
   /** No connection: name, network, TLS handshake, or it broke off. */
   Unreachable: 'transient',
   /** Connected or not, the answer did not come in time. */

@@ -24,54 +24,59 @@ export interface FetchRequest {
  * without a filter where the server refuses those; and where it gives out only what its references point to, and the commit is
  * not such a tip, all branches and tags with their history.
  *
- * Throws GitError `CommitNotFound`, `RepositoryTooLarge`, and whatever the network gives.
+ * Gives the filter that was used, empty when none was. Throws GitError `CommitNotFound`, `RepositoryTooLarge`, and whatever the
+ * network gives.
  */
-export async function fetchCommit(request: FetchRequest): Promise<void> {
+export async function fetchCommit(request: FetchRequest): Promise<readonly string[]> {
   try {
-    await firstSupported(request, [request.commit]);
-    return;
+    return await firstSupported(request, [request.commit]);
   } catch (error) {
     if (!hasGitCode(error, 'CommitUnadvertised')) throw error;
   }
   const everything = ['+refs/heads/*:refs/tako/heads/*', '+refs/tags/*:refs/tako/tags/*'];
-  await firstSupported({ ...request, depth: undefined }, everything);
-  if (await hasCommit(request)) return;
+  const filter = await firstSupported({ ...request, depth: undefined }, everything);
+  if (await hasCommit(request)) return filter;
   throw new GitError(
     'CommitNotFound',
     `no branch or tag of ${request.session.url.href} has the commit ${request.commit} (any more): was its branch rewritten?`,
   );
 }
 
-async function firstSupported(request: FetchRequest, refspecs: readonly string[]): Promise<void> {
+async function firstSupported(request: FetchRequest, refspecs: readonly string[]): Promise<readonly string[]> {
   for (const filter of request.filters ?? []) {
     try {
-      return await fetchOnce(request, filter, refspecs);
+      await fetchOnce(request, filter, refspecs);
+      return filter;
     } catch (error) {
       if (!hasGitCode(error, 'FilterUnsupported')) throw error;
     }
   }
   await fetchOnce(request, [], refspecs);
+  return [];
 }
 
 async function fetchOnce(request: FetchRequest, filter: readonly string[], refspecs: readonly string[]): Promise<void> {
   const { session, gitDirectory, depth, maxBytes } = request;
   const shape = [...(depth === undefined ? [] : [`--depth=${depth}`]), ...filter.map(item => `--filter=${item}`)];
   const watch = watchSize(`${gitDirectory}/objects/pack`, maxBytes);
-  try {
-    await session.git([...FETCH, ...shape, '--', session.url.href, ...refspecs], {
+  const fetched = await session
+    .git([...FETCH, ...shape, '--', session.url.href, ...refspecs], {
       gitDirectory,
       signal: request.signal ? AbortSignal.any([request.signal, watch.signal]) : watch.signal,
-    });
-  } catch (error) {
-    if (!watch.signal.aborted) throw error;
+    })
+    .then(
+      () => ({ ok: true }) as const,
+      (error: unknown) => ({ ok: false, error }) as const,
+    );
+  const tooLarge = await watch.stop();
+  await resetConfiguration(gitDirectory, request.commit);
+  if (tooLarge) {
     throw new GitError(
       'RepositoryTooLarge',
-      `${session.url.href} sends more than the ${maxBytes} bytes that are taken`,
+      `${session.url.href} sends more than the ${maxBytes} bytes that are taken: let the server support filters, or make the repository smaller`,
     );
-  } finally {
-    watch.stop();
-    await resetConfiguration(gitDirectory, request.commit);
   }
+  if (!fetched.ok) throw fetched.error;
 }
 
 async function hasCommit({ session, gitDirectory, commit }: FetchRequest): Promise<boolean> {

@@ -5,7 +5,7 @@ import { GitError } from './errors.ts';
 import type { GitUrl } from './url.ts';
 
 /** Longest standard output that is kept unless told otherwise, bytes. */
-export const DEFAULT_MAX_OUTPUT_BYTES = 1024 * 1024;
+const DEFAULT_MAX_OUTPUT_BYTES = 1024 * 1024;
 /** Longest standard error that is kept (its end), bytes. */
 const MAX_STDERR_BYTES = 16 * 1024;
 
@@ -173,8 +173,8 @@ function killGroup(child: ChildProcess): void {
   if (child.pid === undefined) return;
   try {
     process.kill(-child.pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  } catch {
+    // Nothing of the group is left.
   }
 }
 

@@ -28,6 +28,8 @@ beforeAll(async () => {
         files: {
           'tako.yml': 'first\n',
           'ci/tako/tako.yml': 'nested\n',
+          'a/copy.yml': 'twice\n',
+          'twice.yml': 'twice\n',
           'large.yml': Buffer.alloc(10 * MIB, 'x'),
           'limit.yml': Buffer.alloc(MIB, 'x'),
           'over.yml': Buffer.alloc(MIB + 1, 'x'),
@@ -162,6 +164,7 @@ describe('readFileAt', () => {
   test.each([
     ['a file', {}, 'first\n'],
     ['a file in a directory', { path: 'ci/tako/tako.yml' }, 'nested\n'],
+    ['a file whose content also stands deeper in the tree', { path: 'twice.yml' }, 'twice\n'],
     ['an empty file', { path: 'empty.yml' }, ''],
     ['an executable file', { path: 'run.sh' }, '#!/bin/sh\n'],
     ['a file of exactly the bound', { path: 'limit.yml' }, 'x'.repeat(MIB)],
@@ -175,24 +178,24 @@ describe('readFileAt', () => {
   });
 
   test.each([
-    ['an absent file', { path: 'none.yml' }, 'FileNotFound'],
-    ['a file in an absent directory', { path: 'none/tako.yml' }, 'FileNotFound'],
-    ['a file below a file', { path: 'tako.yml/x' }, 'FileNotFound'],
-    ['a directory', { path: 'ci' }, 'NotAFile'],
-    ['a symbolic link', { path: 'link.yml' }, 'NotAFile'],
-    ['a symbolic link that leads out', { path: 'passwd.yml' }, 'NotAFile'],
-    ['a file below a symbolic link', { path: 'linked-dir/tako/tako.yml' }, 'FileNotFound'],
-    ['a submodule', { path: 'sub.yml' }, 'NotAFile'],
-    ['a file of 10 MiB', { path: 'large.yml' }, 'FileTooLarge'],
-    ['a file of one byte more than the bound', { path: 'over.yml' }, 'FileTooLarge'],
-    ['a commit that is not there', { commit: ABSENT }, 'CommitNotFound'],
-    ['a short commit', { commit: 'abcdef' }, 'InvalidRef'],
-    ['a path up', { path: '../tako.yml' }, 'InvalidPath'],
-    ['an absolute path', { path: '/etc/passwd' }, 'InvalidPath'],
-    ['a path with a NUL', { path: 'a\0b' }, 'InvalidPath'],
-    ['a path into .git', { path: '.git/config' }, 'InvalidPath'],
-    ['an option', { path: 'a b --x' }, 'InvalidPath'],
-  ])('given %s, then it is %s', async (_, request, code) => {
+    ['an absent file', 'FileNotFound', { path: 'none.yml' }],
+    ['a file in an absent directory', 'FileNotFound', { path: 'none/tako.yml' }],
+    ['a file below a file', 'FileNotFound', { path: 'tako.yml/x' }],
+    ['a directory', 'NotAFile', { path: 'ci' }],
+    ['a symbolic link', 'NotAFile', { path: 'link.yml' }],
+    ['a symbolic link that leads out', 'NotAFile', { path: 'passwd.yml' }],
+    ['a file below a symbolic link', 'FileNotFound', { path: 'linked-dir/tako/tako.yml' }],
+    ['a submodule', 'NotAFile', { path: 'sub.yml' }],
+    ['a file of 10 MiB', 'FileTooLarge', { path: 'large.yml' }],
+    ['a file of one byte more than the bound', 'FileTooLarge', { path: 'over.yml' }],
+    ['a commit that is not there', 'CommitNotFound', { commit: ABSENT }],
+    ['a short commit', 'InvalidRef', { commit: 'abcdef' }],
+    ['a path up', 'InvalidPath', { path: '../tako.yml' }],
+    ['an absolute path', 'InvalidPath', { path: '/etc/passwd' }],
+    ['a path with a NUL', 'InvalidPath', { path: 'a\0b' }],
+    ['a path into .git', 'InvalidPath', { path: '.git/config' }],
+    ['an option', 'InvalidPath', { path: 'a b --x' }],
+  ] as const)('given %s, then it is %s', async (_, code, request) => {
     expect(await codeOf(read(request))).toBe(code);
   });
 
@@ -225,7 +228,7 @@ describe('readFileAt', () => {
 
   test('given a server that sends more than the bound, then it is cut off', async () => {
     await createRepository(path.join(root, 'acme/huge.git'), {
-      commits: [{ files: { 'tako.yml': 'x', noise: randomBytes(24 * MIB) } }],
+      commits: [{ files: { 'tako.yml': 'x', noise: randomBytes(4 * MIB) } }],
     });
     await withServer({ filter: false }, async of => {
       const huge = parseGitUrl(of.href.replace('repo.git', 'huge.git'));

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { readBlob, requireRelativePath } from './blob.ts';
+import { readBlobIfPresent, requireRelativePath, tooLarge } from './blob.ts';
 import { GitError } from './errors.ts';
 import { fetchCommit } from './fetch.ts';
 import { createGitDirectory } from './git-directory.ts';
@@ -117,24 +117,34 @@ export interface ReadFileRequest extends RemoteOptions {
  * Throws GitError `FileNotFound`, `NotAFile`, `FileTooLarge`, `CommitNotFound` and those of the network.
  */
 export async function readFileAt(request: ReadFileRequest): Promise<Buffer> {
-  const { url, maxBytes } = request;
   const commit = requireCommit(request.commit);
   const file = requireRelativePath(request.path);
+  const small = `blob:limit=${request.maxBytes + 1}`;
+  const near = `tree:${file.split('/').length + 1}`;
+  return withRemote(request.url, request, async session => {
+    const first = await readThrough(session, request, commit, [[near, small], [small]]);
+    if (first.bytes !== undefined) return first.bytes;
+    // Both filters together lose a file whose content also stands deeper in the tree (seen in git 2.39): only the one of sizes is proof.
+    const second = first.filter.includes(near) ? await readThrough(session, request, commit, [[small]]) : first;
+    if (second.bytes !== undefined) return second.bytes;
+    throw tooLarge(file, request.maxBytes);
+  });
+}
+
+/** One fetch into a temporary repository, and the file from there; without bytes when the filter left it out. */
+async function readThrough(
+  session: RemoteSession,
+  request: ReadFileRequest,
+  commit: string,
+  filters: readonly (readonly string[])[],
+): Promise<{ filter: readonly string[]; bytes: Buffer | undefined }> {
   const gitDirectory = await mkdtemp(path.join(request.temporaryDirectory ?? os.tmpdir(), 'tako-read-'));
   try {
-    return await withRemote(url, request, async session => {
-      await createGitDirectory(gitDirectory, commit);
-      const small = `blob:limit=${maxBytes + 1}`;
-      await fetchCommit({
-        session,
-        gitDirectory,
-        commit,
-        depth: 1,
-        filters: [[`tree:${file.split('/').length + 1}`, small], [small]],
-        maxBytes: request.maxFetchBytes ?? DEFAULT_MAX_FETCH_BYTES,
-      });
-      return readBlob({ gitDirectory, commit, path: file, maxBytes, signal: request.signal });
-    });
+    await createGitDirectory(gitDirectory, commit);
+    const maxBytes = request.maxFetchBytes ?? DEFAULT_MAX_FETCH_BYTES;
+    const filter = await fetchCommit({ session, gitDirectory, commit, depth: 1, filters, maxBytes });
+    const bytes = await readBlobIfPresent({ ...request, gitDirectory, commit, timeoutMs: undefined });
+    return { filter, bytes };
   } finally {
     await rm(gitDirectory, { recursive: true, force: true });
   }

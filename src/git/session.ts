@@ -30,7 +30,7 @@ export interface RemoteSession {
   local(args: readonly string[], options?: RunGitOptions): Promise<GitOutput>;
 }
 
-export type SessionGitOptions = Pick<RunGitOptions, 'gitDirectory' | 'maxOutputBytes' | 'signal' | 'config'>;
+type SessionGitOptions = Pick<RunGitOptions, 'gitDirectory' | 'maxOutputBytes' | 'signal' | 'config'>;
 
 /** Opens a session for `work`; key files are gone when it returns. */
 export async function withRemote<T>(

@@ -7,7 +7,8 @@ const INTERVAL_MS = 250;
 export interface SizeWatch {
   /** Aborted once the directory's files together are larger than the bound. */
   readonly signal: AbortSignal;
-  stop(): void;
+  /** Ends the watch, measures a last time, and says whether the bound was passed. */
+  stop(): Promise<boolean>;
 }
 
 /** Watches the size of the files of a directory (without those below it). git has no bound of its own for what a server sends. */
@@ -28,9 +29,10 @@ export function watchSize(directory: string, maxBytes: number, intervalMs = INTE
   next();
   return {
     signal: controller.signal,
-    stop() {
+    async stop() {
       stopped = true;
       clearTimeout(timer);
+      return controller.signal.aborted || (await sizeOf(directory)) > maxBytes;
     },
   };
 }

@@ -56,8 +56,9 @@ export interface KubeClient {
   replace<T extends KubeObject>(type: ResourceType<T>, object: T, options?: WriteOptions): Promise<Live<T>>;
   /**
    * Server-side apply. `configuration` holds exactly the fields that `fieldManager` wants to own, and apiVersion, kind, name and
-   * namespace. With metadata.resourceVersion it is a `conflict` when the object has changed since, and `notFound` never happens:
-   * an absent object with a resourceVersion is a `conflict`, without one it is created (not through a subresource).
+   * namespace. With metadata.resourceVersion it is a `conflict` when the object has changed since. An absent object is created, even with
+   * a resourceVersion: put metadata.uid in too where it must not come back from the dead (then it is a `conflict`). Through a
+   * subresource an absent object is `notFound`.
    */
   applyServerSide<T extends KubeObject, A extends KubeObject>(
     type: ResourceType<T>,

@@ -43,6 +43,7 @@ describe('createExpectations', () => {
 
   it('given later expectations, then the time counts from the last', async () => {
     const clock = createFakeClock();
+    await clock.advance(1);
     const expectations = createExpectations({ clock, timeoutMs: 100 });
     expectations.expectCreations('n/a', ['x']);
     await clock.advance(80);

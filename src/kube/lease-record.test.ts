@@ -10,7 +10,13 @@ function lease(spec?: Lease['spec']): Live<Lease> {
   return {
     apiVersion: 'coordination.k8s.io/v1',
     kind: 'Lease',
-    metadata: { name: 'leader', namespace: 'n', uid: 'u', resourceVersion: '5', creationTimestamp: '2026-01-01T00:00:00Z' },
+    metadata: {
+      name: 'leader',
+      namespace: 'n',
+      uid: 'u',
+      resourceVersion: '5',
+      creationTimestamp: '2026-01-01T00:00:00Z',
+    },
     ...(spec === undefined ? {} : { spec }),
   };
 }

@@ -30,7 +30,7 @@ describe('resourcePath', () => {
     expect(resourcePath(type, parts)).toBe(path);
   });
 
-  it.each(['', '.', '..', 'a/b', '../secrets/x', 'a%2fb', 'a\\b', 'a\0b', 'a b', 'x'.repeat(254)])(
+  it.each(['', '.', '..', 'a/b', '../secrets/x', 'a%2fb', 'a\\b', 'a\0b', 'a b', '\ud800', 'x'.repeat(254)])(
     'given the name %j, then it is refused before anything is sent',
     name => {
       expect(refusal(() => resourcePath(pods, { namespace: 'a', name }))).toContain('no name of a Pod');

@@ -115,6 +115,7 @@ describe('shutting down', () => {
     const waiting = queue.get();
     queue.addAfter('delayed', 10);
     queue.shutDown();
+    expect(clock.pending).toBe(0);
     queue.add('a');
     queue.addAfter('b', 10);
     queue.addRateLimited('c');

@@ -22,7 +22,7 @@ export interface ReflectorOptions<T extends KubeObject, P extends Stored> extend
    * more than 1. Default: the object without metadata.managedFields, 4 KB of a Pod.
    */
   project?: (object: Live<T>) => P;
-  /** Objects a list request asks for; the event loop has a turn between two pages. Default 500. */
+  /** Objects of one list request; while the next is under way, others have their turn on the event loop. Default 500. */
   pageSize?: number;
   /** See `WatchOptions`. */
   idleTimeoutMs?: number;
@@ -102,7 +102,6 @@ export function createReflector<T extends KubeObject, P extends Stored = Live<T>
         if (object !== undefined) objects.push(object);
       }
       version = page.metadata.resourceVersion;
-      await nextTurn();
     }
     signal.throwIfAborted();
     store.replace(objects);
@@ -200,10 +199,6 @@ export function createReflector<T extends KubeObject, P extends Stored = Live<T>
 export function dropManagedFields<T extends KubeObject>(object: Live<T>): Live<T> {
   delete object.metadata.managedFields;
   return object;
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise(resolve => setImmediate(resolve));
 }
 
 function orAborted<R>(promise: Promise<R>, signal: AbortSignal): Promise<R> {

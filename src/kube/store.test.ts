@@ -120,6 +120,13 @@ describe('createStore', () => {
     expect(errors).toMatchObject([{ key: 'n/a', err: { message: 'broken' } }]);
   });
 
+  it('given an object that changes and stays under its value, then it keeps its place among the others', () => {
+    const store = createStore<Thing>({ indexes: { namespace: byNamespace } });
+    for (const name of ['a', 'b', 'c']) store.set(thing(name, '1'));
+    store.set(thing('a', '2'));
+    expect(store.byIndex('namespace', 'n').map(object => object.metadata.name)).toEqual(['a', 'b', 'c']);
+  });
+
   it('given an unknown index, then the error names those that there are', () => {
     const store = createStore<Thing>({ indexes: { owner: byOwnerUid } });
     expect(() => store.byIndex('parent', 'x')).toThrow('no index parent; there are owner');

@@ -41,7 +41,7 @@ export async function* watchEvents<T extends KubeObject>(
   const { signal, timeoutSeconds = defaultTimeoutSeconds, idleTimeoutMs = defaultIdleTimeoutMs } = options;
   const request = { ...requests.watch(type, { ...options, timeoutSeconds }), signal };
   const body: Readable = await transport.stream(request, idleTimeoutMs);
-  // Destroying an unfinished body emits an error when nobody reads it any more.
+  // Whoever leaves the loop below destroys the body by that, and it emits an error that nobody waits for any more.
   body.on('error', () => {});
   try {
     for await (const line of splitLines(body as AsyncIterable<Buffer>, longestLineBytes)) {
@@ -49,8 +49,6 @@ export async function* watchEvents<T extends KubeObject>(
     }
   } catch (error) {
     throw asApiError(error, request, server, signal);
-  } finally {
-    body.destroy();
   }
 }
 

@@ -115,22 +115,23 @@ export async function createOperator({ config, logger, drainMs = 27_000 }: Opera
       gatewayCa: () => certificates.current().ca,
     }),
   });
+  const repositoryReconciler = createRepositoryReconciler({
+    client,
+    recorder,
+    clock,
+    logger,
+    repositories: stores.repositories,
+    reader,
+    secrets,
+  });
   const repositoryController = createController({
     name: 'takorepository',
     workers: config.TAKO_REPOSITORY_WORKERS,
     logger,
     clock,
-    sources: [storeSource(stores.repositories)],
+    sources: [repositoryReconciler.source],
     metrics: metrics.kube,
-    reconcile: createRepositoryReconciler({
-      client,
-      recorder,
-      clock,
-      logger,
-      repositories: stores.repositories,
-      reader,
-      secrets,
-    }).reconcile,
+    reconcile: repositoryReconciler.reconcile,
   });
 
   const gateway = createGateway({

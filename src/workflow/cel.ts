@@ -1,9 +1,9 @@
 import { type CelInput, type CelResult, celEnv, isCelError, parse, plan } from '@bufbuild/cel';
-import { type Expression, findUnknown, joinHyphens } from './cel/ast.ts';
+import { type Expression, findUnknown, isTooDeep, joinHyphens } from './cel/ast.ts';
 import { FUNCTIONS } from './cel/functions.ts';
-import { explainEvaluation, explainSyntax, explainUnknown } from './cel/messages.ts';
+import { explainEvaluation, explainSyntax, explainUnknown, TOO_DEEP } from './cel/messages.ts';
 import { fromCel, toCel } from './cel/values.ts';
-import { type CelVariables, FILTER_VARIABLES, IF_VARIABLES } from './cel/variables.ts';
+import { type CelVariables, checkVariables, FILTER_VARIABLES, IF_VARIABLES } from './cel/variables.ts';
 import type { ExpressionScope } from './checks/expressions.ts';
 import type { JsonValue } from './types.ts';
 
@@ -14,10 +14,6 @@ import type { JsonValue } from './types.ts';
 
 /** UTF-8 bytes of one expression. */
 export const MAX_EXPRESSION_BYTES = 4_096;
-/** UTF-8 bytes of an event's payload as JSON. */
-export const MAX_PAYLOAD_BYTES = 262_144;
-/** UTF-8 bytes of all variables as JSON: the payload twice (`event.payload`, `payload`), inputs, and the outputs of steps. */
-const MAX_VARIABLES_BYTES = 2_097_152;
 
 export type CelOutcome = { ok: true; value: JsonValue } | { ok: false; message: string };
 
@@ -58,6 +54,7 @@ function compile(text: string, scope: ExpressionScope): Compiled {
   if (text.trim() === '') return { ok: false, message: 'expected a CEL expression, got ""' };
   try {
     const { expr: expression } = parse(text);
+    if (isTooDeep(expression)) return { ok: false, message: TOO_DEEP };
     const variables: readonly string[] = scope === 'filter' ? FILTER_VARIABLES : IF_VARIABLES;
     joinHyphens(expression, new Set(variables));
     const unknown = findUnknown(expression, new Set(variables), ENVIRONMENT.funcs);
@@ -75,17 +72,8 @@ function functionNames(): string[] {
 
 function bind(variables: CelVariables): Bound {
   try {
-    const { event, payload } = variables as { event?: { payload?: unknown }; payload?: unknown };
-    for (const part of [event?.payload, payload]) {
-      const bytes = jsonBytes(part);
-      if (bytes > MAX_PAYLOAD_BYTES) {
-        return { ok: false, message: `the payload has ${bytes} bytes, at most ${MAX_PAYLOAD_BYTES} are allowed` };
-      }
-    }
-    const bytes = jsonBytes(variables);
-    if (bytes > MAX_VARIABLES_BYTES) {
-      return { ok: false, message: `the variables have ${bytes} bytes, at most ${MAX_VARIABLES_BYTES} are allowed` };
-    }
+    const tooLarge = checkVariables(variables);
+    if (tooLarge !== undefined) return { ok: false, message: tooLarge };
     // The library reads members by name: without a prototype there is nothing but the variables.
     const bindings: Bindings = Object.create(null);
     for (const name of IF_VARIABLES) {
@@ -97,18 +85,13 @@ function bind(variables: CelVariables): Bound {
   }
 }
 
-function jsonBytes(value: unknown): number {
-  return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
-}
-
 function evaluate(compiled: Extract<Compiled, { ok: true }>, bindings: Bindings): CelOutcome {
   try {
     const result = compiled.run(bindings);
     if (isCelError(result)) return { ok: false, message: explainEvaluation(result, compiled.expression) };
     return { ok: true, value: fromCel(result) };
   } catch (error) {
-    const message =
-      error instanceof RangeError ? 'the expression is nested too deeply' : String((error as Error).message);
+    const message = error instanceof RangeError ? TOO_DEEP : String((error as Error).message);
     return { ok: false, message };
   }
 }

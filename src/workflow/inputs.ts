@@ -51,8 +51,9 @@ export function resolveInputs(
 
 function unknownInput(name: string, definitions: Readonly<Record<string, InputDefinition>>): string {
   const known = Object.keys(definitions);
-  const meant = known.length === 0 ? ', the workflow has no inputs' : suggestion(name, known);
-  return `input ${name.slice(0, MAX_SHOWN)}: the workflow has no such input${known.length === 0 ? '' : meant}`;
+  const problem =
+    known.length === 0 ? 'the workflow declares no inputs' : `the workflow has no such input${suggestion(name, known)}`;
+  return `input ${name.slice(0, MAX_SHOWN)}: ${problem}`;
 }
 
 /** One value by its definition: type, then enum, min and max. A number is decimal, a boolean is `true` or `false`. */

@@ -25,7 +25,7 @@ const MAX_COMPARED_LENGTH = 100;
 const MAX_LISTED = 20;
 
 /**
- * The candidate that was most likely meant: at most a third of the letters differ (and at least one may).
+ * The candidate that was most likely meant: at most a third of the letters differ.
  * Case and the kind of separator (`_`, `-`) count for nothing.
  */
 export function nearest(text: string, candidates: Iterable<string>): string | undefined {
@@ -34,7 +34,7 @@ export function nearest(text: string, candidates: Iterable<string>): string | un
   for (const candidate of candidates) {
     if (candidate.length > MAX_COMPARED_LENGTH) continue;
     const distance = editDistance(comparable(text), comparable(candidate));
-    const allowed = Math.max(1, Math.floor(Math.max(text.length, candidate.length) / 3));
+    const allowed = Math.floor(Math.max(text.length, candidate.length) / 3);
     if (distance <= allowed && distance < (best?.distance ?? Number.POSITIVE_INFINITY)) best = { candidate, distance };
   }
   return best?.candidate;

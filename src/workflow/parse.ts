@@ -4,6 +4,7 @@ import { type CheckExpression, checkExpressions } from './checks/expressions.ts'
 import { checkReferences } from './checks/references.ts';
 import { checkSteps } from './checks/steps.ts';
 import { checkSubscriptions } from './checks/subscriptions.ts';
+import { checkTemplates } from './checks/templates.ts';
 import { type FileError, formatFileError, toFileErrors } from './file-error.ts';
 import type { TakoFile } from './types.ts';
 import { readYaml } from './yaml/read.ts';
@@ -44,6 +45,7 @@ export function parseTakoFile(text: string | Uint8Array, options: ParseOptions =
       checkSteps(reader, workflow, draft.artifactNames);
       checkReferences(reader, workflow);
     }
+    checkTemplates(reader, draft);
     if (checkExpression !== undefined) checkExpressions(reader, draft, checkExpression);
   }
 

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { goBinary } from './build/go.ts';
 import { kube } from './build/binaries.ts';
+import { goBinary } from './build/go.ts';
 import { createCgroups } from './cgroups.ts';
 import { CommandFailed, type CommandOptions, run } from './command.ts';
 import { type Component, ComponentFailed, startComponent } from './component.ts';
@@ -9,9 +9,10 @@ import { importImage } from './containerd.ts';
 import { auditLogPath, controlPlane, writeKubeconfig } from './control-plane.ts';
 import { removeCluster } from './down.ts';
 import { withLock } from './lock.ts';
-import { createNamespaces, enterNetwork, networkNamespace } from './namespace.ts';
-import { cacheDirectory, clusterName, stateDirectory } from './paths.ts';
+import type { Log } from './log.ts';
+import { createNamespaces, enterNetwork, machineNetwork, networkNamespace } from './namespace.ts';
 import { type NodeParts, nodeParts, startNode } from './node.ts';
+import { cacheDirectory, clusterName, stateDirectory } from './paths.ts';
 import { createPki } from './pki.ts';
 import { bootId, isAlive } from './process.ts';
 import { requireTools } from './requirements.ts';
@@ -46,7 +47,7 @@ export interface StartOptions {
   name: string;
   /** Whether it can run Pods, or is a control plane only. */
   kubelet: boolean;
-  log: (line: string) => void;
+  log: Log;
 }
 
 /**
@@ -95,23 +96,25 @@ export async function connect(name: string): Promise<Cluster> {
  * Ends the cluster `name` and removes all it left, whatever state it is in.
  * @returns false when there was nothing.
  */
-export function stopCluster(name: string, log: (line: string) => void): Promise<boolean> {
+export function stopCluster(name: string, log: Log): Promise<boolean> {
   return withNameLock(name, log, () => removeCluster(name));
 }
 
-function withNameLock<T>(name: string, log: (line: string) => void, critical: () => Promise<T>): Promise<T> {
+function withNameLock<T>(name: string, log: Log, critical: () => Promise<T>): Promise<T> {
   const path = join(cacheDirectory(), 'locks', `cluster-${clusterName(name)}`);
   return withLock(path, critical, () => log(`waiting for another process that works on the cluster ${name}`));
 }
 
 /** The cluster that is up already, if all of it is; otherwise nothing of it is left. */
-async function reuse(name: string, mode: Mode, binary: string, log: StartOptions['log']): Promise<Cluster | undefined> {
+async function reuse(name: string, mode: Mode, binary: string, log: Log): Promise<Cluster | undefined> {
   const directory = stateDirectory(name);
   const health = inspect(directory);
   if (health.kind === 'absent') return undefined;
   if (health.kind === 'running') {
     if (mode === 'full' && health.state.mode !== 'full') {
-      throw new Error(`the cluster ${name} is up, but as a control plane only: take it \`down\` first, or use another name`);
+      throw new Error(
+        `the cluster ${name} is up, but as a control plane only: take it \`down\` first, or use another name`,
+      );
     }
     const cluster = clusterOf(directory, health.state, binary);
     if (await isReady(cluster)) {
@@ -119,7 +122,9 @@ async function reuse(name: string, mode: Mode, binary: string, log: StartOptions
       return cluster;
     }
   }
-  log(`removing what is left of the cluster ${name}: ${health.kind === 'broken' ? health.reason : 'it does not answer'}`);
+  log(
+    `removing what is left of the cluster ${name}: ${health.kind === 'broken' ? health.reason : 'it does not answer'}`,
+  );
   await removeCluster(name);
   return undefined;
 }
@@ -129,7 +134,7 @@ interface CreateOptions {
   mode: Mode;
   binary: string;
   parts: NodeParts | undefined;
-  log: StartOptions['log'];
+  log: Log;
 }
 
 async function create({ name, mode, binary, parts, log }: CreateOptions): Promise<Cluster> {
@@ -167,7 +172,11 @@ function clusterOf(directory: string, state: ClusterState, binary: string): Clus
   const init = state.init!;
   const kubeconfigPath = join(directory, 'admin.kubeconfig');
   const enter = enterNetwork(init);
-  const environment = { KUBECONFIG: kubeconfigPath, KUBECACHEDIR: join(directory, 'kubectl-cache') };
+  const environment = {
+    KUBECONFIG: kubeconfigPath,
+    KUBECACHEDIR: join(directory, 'kubectl-cache'),
+    ...machineNetwork(),
+  };
   return {
     name: state.name,
     mode: state.mode,

@@ -19,10 +19,21 @@ export class CommandFailed extends Error {
 
   constructor(command: readonly string[], exitCode: number | null, signal: string | null, stderr: string) {
     const how = exitCode === null ? `was ended by ${signal}` : `ended with code ${exitCode}`;
-    super(`\`${command.join(' ')}\` ${how}${stderr.trim() && `:\n${lastLines(stderr, 20)}`}`);
+    super(`\`${abbreviate(command)}\` ${how}${stderr.trim() && `:\n${lastLines(stderr, 20)}`}`);
     this.exitCode = exitCode;
     this.stderr = stderr;
   }
+}
+
+/**
+ * Where commands are looked for: as the caller does, then where Debian keeps what root needs (`su` leaves it out), and
+ * where Go's own instructions put Go (`sudo` leaves it out).
+ */
+export const COMMAND_PATH = [process.env.PATH, '/usr/sbin', '/sbin', '/usr/local/go/bin'].filter(Boolean).join(':');
+
+/** A command for people to read: a whole script or manifest among its arguments would hide what matters. */
+function abbreviate(command: readonly string[]): string {
+  return command.map(argument => (argument.includes('\n') ? '...' : argument)).join(' ');
 }
 
 /** The last `count` lines of a text, without the blanks at its end. */
@@ -34,13 +45,13 @@ export function lastLines(text: string, count: number): string {
  * Runs a command to its end and returns its stdout.
  * @throws {CommandFailed} with the last lines of stderr.
  */
-export function run(command: readonly [string, ...string[]], options: CommandOptions = {}): Promise<string> {
-  const [file, ...args] = command;
+export function run([file, ...args]: readonly string[], options: CommandOptions = {}): Promise<string> {
+  if (file === undefined) throw new Error('there is no command to run');
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
       cwd: options.cwd,
-      env: { ...process.env, ...options.env },
+      env: { ...process.env, PATH: COMMAND_PATH, ...options.env },
       signal: options.signal,
     });
     const stdout: Buffer[] = [];
@@ -51,7 +62,7 @@ export function run(command: readonly [string, ...string[]], options: CommandOpt
     child.on('error', reject);
     child.on('close', (code, signal) => {
       if (code === 0) resolve(Buffer.concat(stdout).toString());
-      else reject(new CommandFailed(command, code, signal, Buffer.concat(stderr).toString()));
+      else reject(new CommandFailed([file, ...args], code, signal, Buffer.concat(stderr).toString()));
     });
     // A command may end without reading its input; its exit code tells more than the EPIPE does.
     child.stdin.on('error', () => {});

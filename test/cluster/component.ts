@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lastLines } from './command.ts';
+import { COMMAND_PATH, lastLines } from './command.ts';
 import { enterCluster } from './namespace.ts';
 import { identify, type ProcessIdentity } from './process.ts';
 
@@ -43,7 +43,7 @@ export function startComponent(directory: string, init: ProcessIdentity, compone
       cwd: '/',
       stdio: ['ignore', log, log],
       // Nothing of the caller's environment: a proxy or a KUBECONFIG there must not reach into the cluster.
-      env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', HOME: directory },
+      env: { PATH: COMMAND_PATH, HOME: directory },
     });
     child.on('error', () => {});
     child.unref();

@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Component } from './component.ts';
 import { writeKubeconfig } from './control-plane.ts';
-import { DNS_SERVICE, DOMAIN, NODE_ADDRESS } from './network.ts';
 import { grant, type Manifest } from './manifest.ts';
+import { DNS_SERVICE, DOMAIN, NODE_ADDRESS } from './network.ts';
 import type { Pki } from './pki.ts';
 
 /**

@@ -1,9 +1,10 @@
-import { existsSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { removeCgroups } from './cgroups.ts';
+import { initScript } from './namespace.ts';
 import { CLUSTERS_DIRECTORY, stateDirectory } from './paths.ts';
-import { bootId, kill } from './process.ts';
-import { readState } from './state.ts';
+import { bootId, identify, kill, type ProcessIdentity } from './process.ts';
+import { type ClusterState, readState } from './state.ts';
 
 /**
  * Ends a cluster in whatever state it is, and removes all it left. Mounts, links, addresses, routes and iptables rules
@@ -13,18 +14,48 @@ import { readState } from './state.ts';
 export async function removeCluster(name: string): Promise<boolean> {
   const directory = stateDirectory(name);
   const found = existsSync(directory);
-  const state = found ? readState(directory) : undefined;
-  if (state && state.bootId === bootId()) {
-    // The first process takes all others of its PID namespace along: the components, the shims, the Pods.
-    if (state.init) await kill(state.init);
-    // These wait for processes inside and end by themselves a moment later.
-    const outside = [state.holder, ...Object.values(state.components)].filter(identity => identity !== undefined);
-    await Promise.all(outside.map(identity => kill(identity)));
-  }
+  const { inside, outside } = processes(recorded(directory));
+  // A first process takes all others of its PID namespace along: the components, the shims, the Pods.
+  const firsts = [...inside, ...unrecorded(directory)];
+  await Promise.all(firsts.map(identity => kill(identity)));
+  // These wait for processes inside and end by themselves a moment later.
+  await Promise.all(outside.map(identity => kill(identity)));
   await removeCgroups(name);
   await rm(directory, { recursive: true, force: true });
   removeWhenEmpty(CLUSTERS_DIRECTORY);
-  return found;
+  return found || firsts.length > 0;
+}
+
+/** The record, unless it is of an earlier boot or cannot be read: `down` has to work then as well. */
+function recorded(directory: string): ClusterState | undefined {
+  try {
+    const state = readState(directory);
+    return state?.bootId === bootId() ? state : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function processes(state: ClusterState | undefined): { inside: ProcessIdentity[]; outside: ProcessIdentity[] } {
+  if (!state) return { inside: [], outside: [] };
+  const outside = [...(state.holder ? [state.holder] : []), ...Object.values(state.components)];
+  return { inside: state.init ? [state.init] : [], outside };
+}
+
+/** First processes of this cluster that no record leads to: somebody removed its folder while it ran. */
+function unrecorded(directory: string): ProcessIdentity[] {
+  const script = initScript(directory);
+  return readdirSync('/proc').flatMap(entry => {
+    if (!/^\d+$/.test(entry)) return [];
+    try {
+      const command = readFileSync(`/proc/${entry}/cmdline`, 'utf8').split('\0');
+      // The shell itself, and the `unshare` that waits for it.
+      const identity = command.includes(script) ? identify(Number(entry)) : undefined;
+      return identity ? [identity] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 function removeWhenEmpty(folder: string): void {

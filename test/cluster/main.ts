@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { connect, startCluster, stopCluster } from './cluster.ts';
-import { clusterName, DEFAULT_NAME, stateDirectory } from './paths.ts';
-import { goBinary } from './build/go.ts';
 import { kube } from './build/binaries.ts';
+import { goBinary } from './build/go.ts';
+import { connect, startCluster, stopCluster } from './cluster.ts';
+import { projectImage } from './images/project.ts';
+import { clusterName, DEFAULT_NAME, stateDirectory } from './paths.ts';
 import { clusterNames, inspect } from './state.ts';
 
 const USAGE = `usage: npm run cluster -- COMMAND
@@ -12,6 +13,7 @@ const USAGE = `usage: npm run cluster -- COMMAND
   down [--name NAME]                        end it and remove all it left
   status                                    list the clusters of this machine
   kubectl [--name NAME] [--] ARGUMENT...    kubectl, inside the cluster's network
+  image [--name NAME]                       build the project's image, bring it there and print its reference
   exec [--name NAME] [--] COMMAND...        any command, inside the cluster's network, with KUBECONFIG set
 
 NAME is "${DEFAULT_NAME}" by default.`;
@@ -30,9 +32,16 @@ async function main([command, ...args]: string[]): Promise<number> {
       return 0;
     }
     case 'down': {
-      const { values } = parseArgs({ args, options: { name: { type: 'string', default: DEFAULT_NAME } } });
-      const found = await stopCluster(values.name, log);
-      log(found ? `cluster ${values.name} is down` : `there is no cluster ${values.name}`);
+      const name = onlyName(args);
+      const found = await stopCluster(name, log);
+      log(found ? `cluster ${name} is down` : `there is no cluster ${name}`);
+      return 0;
+    }
+    case 'image': {
+      const cluster = await connect(onlyName(args));
+      const image = await projectImage(log);
+      await cluster.loadImage(image.path);
+      console.log(image.reference);
       return 0;
     }
     case 'status':
@@ -50,6 +59,11 @@ async function main([command, ...args]: string[]): Promise<number> {
       console.error(USAGE);
       return command === 'help' || command === '--help' ? 0 : 2;
   }
+}
+
+/** The arguments of a command that has no other option. */
+function onlyName(args: string[]): string {
+  return parseArgs({ args, options: { name: { type: 'string', default: DEFAULT_NAME } } }).values.name;
 }
 
 /** Takes `--name NAME` off the front: what follows belongs to the command that is run. */

@@ -1,13 +1,16 @@
 import { spawn } from 'node:child_process';
 import { closeSync, copyFileSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lastLines } from './command.ts';
+import { COMMAND_PATH, lastLines } from './command.ts';
 import { NODE_PREFIX, SERVICE_RANGE } from './network.ts';
 import { cacheDirectory } from './paths.ts';
 import { identify, type ProcessIdentity } from './process.ts';
 import { done, notYet, waitFor } from './wait.ts';
 
 const INIT = new URL('init.sh', import.meta.url);
+
+/** The script that a cluster's first process runs; its path is on that process' command line. */
+export const initScript = (directory: string): string => join(directory, 'init.sh');
 
 /**
  * Makes the mount, network and PID namespaces of a cluster: a first process (`init.sh`) that lives until it is killed,
@@ -22,12 +25,17 @@ export async function createNamespaces(
 ): Promise<void> {
   const logPath = join(directory, 'logs', 'init.log');
   // A copy: the shell may still read from it when the checkout has moved on to another branch.
-  const script = join(directory, 'init.sh');
+  const script = initScript(directory);
   copyFileSync(INIT, script);
   const log = openSync(logPath, 'a');
   const unshare = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--propagation', 'private', '--'];
   const command = ['sh', script, directory, cacheDirectory(), NODE_PREFIX, SERVICE_RANGE];
-  const holder = spawn('unshare', [...unshare, ...command], { detached: true, cwd: '/', stdio: ['ignore', log, log] });
+  const holder = spawn('unshare', [...unshare, ...command], {
+    detached: true,
+    cwd: '/',
+    stdio: ['ignore', log, log],
+    env: { PATH: COMMAND_PATH },
+  });
   closeSync(log);
   const failed = new Promise<never>((_, reject) => holder.once('error', reject));
   failed.catch(() => {});
@@ -62,6 +70,23 @@ export async function createNamespaces(
 /** The command line in front of a command that lets it run in the cluster's network, and otherwise outside of it. */
 export function enterNetwork(init: ProcessIdentity): [string, ...string[]] {
   return ['nsenter', `--net=${networkNamespace(init)}`, '--'];
+}
+
+/** Tells a process that was started in a cluster's network where the machine's own is, as a path for `nsenter --net=`. */
+const MACHINE_NETWORK = 'TAKO_MACHINE_NETWORK';
+
+/** To be in the environment of what is started with `enterNetwork`, by this process and while it lives. */
+export function machineNetwork(): Record<string, string> {
+  return { [MACHINE_NETWORK]: process.env[MACHINE_NETWORK] ?? `/proc/${process.pid}/ns/net` };
+}
+
+/**
+ * The command line in front of a command that needs the machine's own network, wherever this process is: an image
+ * cannot be built inside a cluster's.
+ */
+export function leaveNetwork(): string[] {
+  const path = process.env[MACHINE_NETWORK];
+  return path === undefined ? [] : ['nsenter', `--net=${path}`, '--'];
 }
 
 /** The command line in front of a command that makes it a part of the cluster: it ends with it. */

@@ -7,6 +7,7 @@ import { dns, dnsManifests } from './dns.ts';
 import type { ImageArchive } from './images/buildah.ts';
 import { busyboxImage, pauseImage } from './images/busybox.ts';
 import { kubelet, kubeProxy } from './kubelet.ts';
+import type { Log } from './log.ts';
 import { list } from './manifest.ts';
 import { NODE_NAME } from './network.ts';
 import type { Pki } from './pki.ts';
@@ -19,11 +20,11 @@ export interface NodeParts {
   readonly images: readonly ImageArchive[];
 }
 
-export async function nodeParts(log: (line: string) => void): Promise<NodeParts> {
+export async function nodeParts(log: Log): Promise<NodeParts> {
   return {
     coreDns: await goBinary(coreDns, log),
     localPathProvisioner: await goBinary(localPathProvisioner, log),
-    images: [await pauseImage(), await busyboxImage()],
+    images: [await pauseImage(log), await busyboxImage(log)],
   };
 }
 
@@ -40,14 +41,26 @@ export interface NodeContext {
 }
 
 /** Starts the node while the API server may still be starting, and waits until Pods can run on it. */
-export async function startNode({ cluster, kube, pki, parts, start, eventually, apiServer }: NodeContext): Promise<void> {
+export async function startNode({
+  cluster,
+  kube,
+  pki,
+  parts,
+  start,
+  eventually,
+  apiServer,
+}: NodeContext): Promise<void> {
   const directory = cluster.stateDirectory;
   start(await containerd(directory));
   for (const image of parts.images) await importImage(directory, image.path);
   await apiServer;
   start(await kubelet(directory, cluster.name, kube, pki));
   start(await kubeProxy(directory, cluster.name, kube, pki));
-  await eventually('the cluster’s own objects to be applied', ['apply', '-f', '-'], list([...dnsManifests, ...volumeManifests]));
+  await eventually(
+    'the cluster’s own objects to be applied',
+    ['apply', '-f', '-'],
+    list([...dnsManifests, ...volumeManifests]),
+  );
   start(await dns(directory, cluster.name, parts.coreDns, pki));
   start(await volumes(directory, cluster.name, parts.localPathProvisioner, pki));
   await eventually('the node to register', ['get', 'node', NODE_NAME]);

@@ -28,5 +28,5 @@ export function stateDirectory(name: string): string {
 
 /** Where built binaries, images and locks stay between runs: `TAKO_CACHE_DIR`, else `~/.cache/tako`. */
 export function cacheDirectory(environment: NodeJS.ProcessEnv = process.env): string {
-  return environment['TAKO_CACHE_DIR'] || join(homedir(), '.cache', 'tako');
+  return environment.TAKO_CACHE_DIR || join(homedir(), '.cache', 'tako');
 }

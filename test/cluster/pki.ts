@@ -70,7 +70,16 @@ export async function createPki(directory: string): Promise<Pki> {
   await Promise.all([
     run(['openssl', 'req', ...NEW_KEY, '-days', VALID_DAYS, ...ca]),
     // RSA, as most clusters have it: whoever verifies tokens meets what production has.
-    run(['openssl', 'genpkey', '-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048', '-out', pki.serviceAccountKeyPath]),
+    run([
+      'openssl',
+      'genpkey',
+      '-algorithm',
+      'RSA',
+      '-pkeyopt',
+      'rsa_keygen_bits:2048',
+      '-out',
+      pki.serviceAccountKeyPath,
+    ]),
   ]);
   const names = Object.keys(requests) as CertificateName[];
   await Promise.all(names.map((name, index) => sign(pki, pki.credentials(name), requests[name], index + 1)));

@@ -43,7 +43,8 @@ export async function kill(identity: ProcessIdentity, timeout = 30_000): Promise
   const deadline = performance.now() + timeout;
   if (isAlive(identity)) process.kill(identity.pid, 'SIGKILL');
   while (isAlive(identity)) {
-    if (performance.now() > deadline) throw new Error(`process ${identity.pid} is still there ${timeout} ms after SIGKILL`);
+    if (performance.now() > deadline)
+      throw new Error(`process ${identity.pid} is still there ${timeout} ms after SIGKILL`);
     await sleep(10);
   }
 }

@@ -172,7 +172,9 @@ export async function openChannel({ directory, slots, onHello, onEnd }: ChannelO
  */
 async function makeHiddenDirectory(directory: string, slots: number): Promise<string> {
   if (existsSync(join(directory, CHANNEL_DIRECTORY))) {
-    throw new ProtocolError(`the io directory ${directory} already has a channel: it serves one agent and one container, once`);
+    throw new ProtocolError(
+      `the io directory ${directory} already has a channel: it serves one agent and one container, once`,
+    );
   }
   try {
     const hidden = mkdtempSync(join(directory, '.channel-'));

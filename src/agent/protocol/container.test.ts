@@ -23,7 +23,10 @@ describe.each(SHELLS)('a step container in %s', shell => {
   test('given a prelude, then it runs before the body, in the working directory of the container', async () => {
     await using started = await startTestContainer({ shell });
     const prelude = "export GREETING='it'\\''s'\nset -e";
-    const outcome = await started.container.run({ prelude, body: 'pwd -P; echo "$GREETING"; false; echo unreached' }, KEEP);
+    const outcome = await started.container.run(
+      { prelude, body: 'pwd -P; echo "$GREETING"; false; echo unreached' },
+      KEEP,
+    );
     expect(outcome).toMatchObject({ kind: 'exited', code: 1 });
     expect(stdoutOf(outcome)).toBe(`${started.workspace}\nit's\n`);
   });
@@ -46,7 +49,8 @@ describe.each(SHELLS)('a step container in %s', shell => {
 
   test('given a script, then it inherits nothing of the protocol', async () => {
     await using started = await startTestContainer({ shell });
-    const body = 'for fd in 3 4 5 6 7 8 9; do (echo x >&$fd) 2>/dev/null && echo "$fd writable"; (: <&$fd) 2>/dev/null && echo "$fd"; done; :';
+    const body =
+      'for fd in 3 4 5 6 7 8 9; do (echo x >&$fd) 2>/dev/null && echo "$fd writable"; (: <&$fd) 2>/dev/null && echo "$fd"; done; :';
     expect(stdoutOf(await started.container.run({ body }, KEEP))).toBe('');
   });
 
@@ -67,7 +71,11 @@ describe.each(SHELLS)('a step container in %s', shell => {
     const chunks: Buffer[] = [];
     const outcome = await started.container.run(
       { body: 'printf "a hunter2-"; sleep 0.05; printf "and-more b\\nlast hunter2-and"' },
-      { ...KEEP, onLine: (line, stream) => lines.push(`${stream}: ${line}`), onData: chunk => chunks.push(Buffer.from(chunk)) },
+      {
+        ...KEEP,
+        onLine: (line, stream) => lines.push(`${stream}: ${line}`),
+        onData: chunk => chunks.push(Buffer.from(chunk)),
+      },
     );
     expect(stdoutOf(outcome)).toBe('a hunter2-and-more b\nlast hunter2-and');
     expect(Buffer.concat(chunks).toString()).toBe('a hunter2-and-more b\nlast hunter2-and');
@@ -139,20 +147,22 @@ describe.each(SHELLS)('a step container in %s', shell => {
     expect(outcomes[20]).toMatchObject({ kind: 'neverStarted', reason: 'tooManyRuns' });
   });
 
-  test('given 200 steps in a row, then neither descriptors, processes nor files are left', { timeout: 30_000 }, async () => {
+  test('given 200 steps in a row, then neither descriptors, processes nor files are left', {
+    timeout: 30_000,
+  }, async () => {
     await using started = await startTestContainer({ shell });
-    const count = () => ({
-      agent: readdirSync('/proc/self/fd').length,
-      loop: readdirSync(`/proc/${started.loopPid()}/fd`).length,
-      children: childrenOf(started.loopPid()).length,
-    });
+    const count = () => [
+      readdirSync('/proc/self/fd').length,
+      readdirSync(`/proc/${started.loopPid()}/fd`).length,
+      childrenOf(started.loopPid()).length,
+    ];
     await started.container.run({ body: ':' });
     await eventually(() => childrenOf(started.loopPid()).length === 1);
     const before = count();
     for (let step = 0; step < 200; step++) {
       expect(await started.container.run({ body: `exit ${step % 2}` })).toMatchObject({ code: step % 2 });
     }
-    await eventually(() => JSON.stringify(count()) === JSON.stringify(before));
+    await eventually(() => count().every((now, index) => now <= before[index]!));
     const files = readdirSync(join(started.io, 'channel'));
     expect(files.filter(name => name.endsWith('.script'))).toEqual([]);
     expect(files.length).toBeLessThan(3 + 3 * 16);
@@ -160,7 +170,9 @@ describe.each(SHELLS)('a step container in %s', shell => {
 
   test('given an end of the agent with output still on its way, then close waits until it is logged', async () => {
     await using started = await startTestContainer({ shell, logUnread: true });
-    await started.container.run({ body: 'i=0; while [ $i -lt 2000 ]; do echo "line $i of a long log"; i=$((i+1)); done' });
+    await started.container.run({
+      body: 'i=0; while [ $i -lt 2000 ]; do echo "line $i of a long log"; i=$((i+1)); done',
+    });
     const closed = started.container.close();
     started.readLog();
     await closed;
@@ -182,7 +194,9 @@ describe('a step container', () => {
 
   test('given a directory that is not there, or already in use, then opening rejects and says so', async () => {
     await using io = temporaryDirectory();
-    await expect(openStepContainer({ name: 'step', directory: join(io.path, 'none') })).rejects.toThrow(/cannot prepare the io directory .*ENOENT/);
+    await expect(openStepContainer({ name: 'step', directory: join(io.path, 'none') })).rejects.toThrow(
+      /cannot prepare the io directory .*ENOENT/,
+    );
     const container = await openStepContainer({ name: 'step', directory: io.path });
     await expect(openStepContainer({ name: 'step', directory: io.path })).rejects.toThrow('already has a channel');
     await container.close();
@@ -192,8 +206,14 @@ describe('a step container', () => {
     await using started = await startTestContainer({ shell: 'dash' });
     const { container } = started;
     expect(await container.run({ body: 'a\0b' })).toMatchObject({ kind: 'neverStarted', reason: 'invalidScript' });
-    expect(await container.run({ body: '#'.repeat(1_048_576) })).toMatchObject({ kind: 'neverStarted', reason: 'invalidScript' });
-    expect(await container.run({ body: 'echo x' }, { signal: AbortSignal.abort() })).toMatchObject({ kind: 'neverStarted', reason: 'aborted' });
+    expect(await container.run({ body: '#'.repeat(1_048_576) })).toMatchObject({
+      kind: 'neverStarted',
+      reason: 'invalidScript',
+    });
+    expect(await container.run({ body: 'echo x' }, { signal: AbortSignal.abort() })).toMatchObject({
+      kind: 'neverStarted',
+      reason: 'aborted',
+    });
     await container.close();
     expect(await container.run({ body: ':' })).toMatchObject({ kind: 'neverStarted', reason: 'closed' });
     expect(started.log().toString()).toBe('');
@@ -208,7 +228,10 @@ describe('a step container', () => {
   test('given a script that is stopped as it starts, then it is stopped', async () => {
     await using started = await startTestContainer({ shell: 'dash' });
     const stop = new AbortController();
-    const outcome = started.container.run({ body: 'exec sleep 100' }, { signal: stop.signal, onStarted: () => stop.abort() });
+    const outcome = started.container.run(
+      { body: 'exec sleep 100' },
+      { signal: stop.signal, onStarted: () => stop.abort() },
+    );
     expect(await outcome).toMatchObject({ kind: 'exited', endedBy: 'stop' });
   });
 });

@@ -123,7 +123,12 @@ export async function openStepContainer(options: StepContainerOptions): Promise<
       const slot = await channel.slots.take();
       if (runOptions.signal?.aborted) return neverStarted('aborted', 'it was stopped before');
       if (channel.end !== undefined) return neverStarted('closed', describeEnd(channel.end));
-      const run = startRun({ channel, mask, logStallMs, sweep: () => sweep().catch(() => false) }, slot, bytes, runOptions);
+      const run = startRun(
+        { channel, mask, logStallMs, sweep: () => sweep().catch(() => false) },
+        slot,
+        bytes,
+        runOptions,
+      );
       runs.add(run);
       try {
         return await run.outcome;

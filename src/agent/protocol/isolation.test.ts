@@ -5,15 +5,15 @@ import { openStepContainer } from './container.ts';
 import type { ScriptOutcome } from './outcome.ts';
 import {
   childrenOf,
-  endProcess,
   ESCAPE,
+  endProcess,
   eventually,
   isAlive,
   prepareContainer,
   SHARED_GID,
   SHELLS,
-  startTestContainer,
   STEP_UID,
+  startTestContainer,
 } from './testing.ts';
 
 const KEEP = { capture: { stdoutBytes: 100_000, stderrBytes: 100_000 } };
@@ -29,7 +29,11 @@ describe.runIf(root).each(SHELLS)('as PID 1 and another user, in %s', shell => {
     const outcome = await started.container.run({ body: `echo mine; ${ESCAPE}; exit 2` }, KEEP);
     expect(outcome).toMatchObject({ kind: 'exited', code: 2, leftovers: 'swept', logComplete: true });
     await eventually(() => childrenOf(started.loopPid()).length === 1);
-    expect(await started.container.run({ body: 'echo after' })).toMatchObject({ kind: 'exited', leftovers: 'none', logComplete: true });
+    expect(await started.container.run({ body: 'echo after' })).toMatchObject({
+      kind: 'exited',
+      leftovers: 'none',
+      logComplete: true,
+    });
     await eventually(() => started.log().toString() === 'mine\nafter\n');
   });
 
@@ -47,14 +51,19 @@ describe.runIf(root).each(SHELLS)('as PID 1 and another user, in %s', shell => {
 
   test('given a step that ends every process it can, then it is lost, and the next one runs and is logged', async () => {
     await using started = await startTestContainer(asContainer);
-    expect(await started.container.run({ body: 'echo x; kill -KILL -1; sleep 100' })).toMatchObject({ kind: 'supervisorLost' });
+    expect(await started.container.run({ body: 'echo x; kill -KILL -1; sleep 100' })).toMatchObject({
+      kind: 'supervisorLost',
+    });
     expect(await started.container.run({ body: 'echo after' })).toMatchObject({ kind: 'exited', logComplete: true });
     await eventually(() => started.log().toString().endsWith('after\n'));
   });
 
   test('given a step that ends the container, then that is said', async () => {
     await using started = await startTestContainer(asContainer);
-    expect(await started.container.run({ body: 'kill -TERM 1; sleep 100' })).toMatchObject({ kind: 'containerDied', end: { kind: 'ended' } });
+    expect(await started.container.run({ body: 'kill -TERM 1; sleep 100' })).toMatchObject({
+      kind: 'containerDied',
+      end: { kind: 'ended' },
+    });
     await eventually(() => started.processes().length === 0);
   });
 
@@ -131,7 +140,10 @@ describe.runIf(root).each(SHELLS)('as PID 1 and another user, in %s', shell => {
       await container.hello();
       expect(statSync(join(channel, 'control')).mode & 0o777).toBe(0o600);
       for (let step = 1; step <= 6; step++) {
-        expect(await container.run({ body: `echo ${step}; exit ${step}` })).toMatchObject({ kind: 'exited', code: step });
+        expect(await container.run({ body: `echo ${step}; exit ${step}` })).toMatchObject({
+          kind: 'exited',
+          code: step,
+        });
       }
       expect(await container.run({ body: ESCAPE })).toMatchObject({ kind: 'exited', leftovers: 'swept' });
       expect(await container.run({ body: 'echo end' })).toMatchObject({ kind: 'exited', logComplete: true });
@@ -141,15 +153,6 @@ describe.runIf(root).each(SHELLS)('as PID 1 and another user, in %s', shell => {
     } finally {
       restore();
     }
-  });
-});
-
-describe.runIf(root).each(['dash', 'busybox'] as const)('a container at its limit of processes, in %s', shell => {
-  test('given no process can be started, then it is said that none could, and what to look at', async () => {
-    // The loop, cat and a supervisor, but no script.
-    await using started = await startTestContainer({ shell, pidNamespace: true, otherUser: true, processes: 3 });
-    const outcome = await started.container.run({ body: ':' });
-    expect(outcome).toMatchObject({ kind: 'neverStarted', reason: 'noProcess', message: expect.stringContaining('limit of processes') });
   });
 });
 

@@ -88,13 +88,12 @@ describe.each(SHELLS)('the loop in %s', shell => {
   test('given environment variables with the names of shell scripts, then steps see them unchanged', async () => {
     const env = { a: '1', b: '2', c: '3', d: '4', p: '5', r: '6', v: '7', S: '8' };
     await using started = await startTestContainer({ shell, env });
-    const outcome = await started.container.run(
-      { body: 'env | sort' },
-      { capture: { stdoutBytes: 10_000 } },
-    );
+    const outcome = await started.container.run({ body: 'env | sort' }, { capture: { stdoutBytes: 10_000 } });
     const seen = outcome.kind === 'exited' ? outcome.stdout.bytes.toString().split('\n') : [];
     expect(seen.filter(line => /^[a-zS]=/.test(line)).toSorted()).toEqual(
-      Object.entries(env).map(([name, value]) => `${name}=${value}`).toSorted(),
+      Object.entries(env)
+        .map(([name, value]) => `${name}=${value}`)
+        .toSorted(),
     );
     expect(seen.filter(line => line.startsWith('tako_'))).toEqual([]);
   });
@@ -113,7 +112,8 @@ describe.each(['dash', 'bash'] as const)('the loop in %s, in an image with almos
     await using prepared = prepareContainer({ shell });
     const bin = join(prepared.workspace, 'bin');
     mkdirSync(bin);
-    for (const program of ['cat', 'true']) symlinkSync(execFileSync('which', [program], { encoding: 'utf8' }).trim(), join(bin, program));
+    for (const program of ['cat', 'true'])
+      symlinkSync(execFileSync('which', [program], { encoding: 'utf8' }).trim(), join(bin, program));
     const sleep = `#!${prepared.shell}\ncase $1 in *.*) exit 1 ;; esac\nexec ${execFileSync('which', ['sleep'], { encoding: 'utf8' }).trim()} "$1"\n`;
     writeFileSync(join(bin, 'sleep'), sleep, { mode: 0o755 });
     const loop = spawn(prepared.shell, ['-c', STEP_LOOP, 'tako-step', prepared.io, prepared.shell], {

@@ -49,20 +49,21 @@ exec 2>/dev/null
 echo "hello ${PROTOCOL_VERSION} $tako_self $tako_setsid" >&9
 while read -r tako_order tako_1 tako_2 <&7; do
   case $tako_order in
-  # run N: a supervisor starts the script, reports its PID, waits, kills what is left of its group and reports the code.
+  # run N: a supervisor starts a shell, waits for it, kills what is left of its group and reports the code. The shell reports its
+  # PID before it reads the script: so it leads its group by then, and a script cannot be faster than the report.
   run)
     (
       exec 7<&- 9>"$tako_io/$tako_1.state" || exit
-      $tako_setsid $tako_env "$2" "$tako_io/$tako_1.script" </dev/null >"$tako_io/$tako_1.stdout" 2>"$tako_io/$tako_1.stderr" 9>&- &
+      $tako_setsid $tako_env "$2" -c 'echo "started ${'${$}'}" >&9; exec 9>&-; . "$0"' "$tako_io/$tako_1.script" \
+        </dev/null >"$tako_io/$tako_1.stdout" 2>"$tako_io/$tako_1.stderr" &
       tako_pid=$!
-      echo "started $tako_pid" >&9
       wait "$tako_pid"
       tako_code=$?
       kill -KILL "-$tako_pid"
       echo "exit $tako_code" >&9
     ) &
     eval "tako_run_$tako_1=\$!" ;;
-  # kill SIGNAL PID: the group, or the process when it leads none (no setsid, or not yet).
+  # kill SIGNAL PID: the group, or the process when it leads none, without setsid.
   kill) kill "-$tako_1" "-$tako_2" || kill "-$tako_1" "$tako_2" ;;
   # drop N: give up a supervisor that does not answer.
   drop) eval "kill -KILL \"\$tako_run_$tako_1\"" ;;
@@ -115,8 +116,7 @@ export const STEP_LOOP: string = compactShell(SOURCE);
  * The `command` of a step container.
  *
  * @param directory where the container mounts its io directory, read-only
- * @param shell the shell that runs the scripts; default `/bin/sh`, the one that runs the loop
  */
-export function stepCommand(directory: string, shell?: string): string[] {
-  return ['/bin/sh', '-c', STEP_LOOP, 'tako-step', directory, ...(shell === undefined ? [] : [shell])];
+export function stepCommand(directory: string): string[] {
+  return ['/bin/sh', '-c', STEP_LOOP, 'tako-step', directory];
 }

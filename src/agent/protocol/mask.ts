@@ -28,7 +28,7 @@ export interface Mask {
 }
 
 /** The result of either function may share memory with the chunk. */
-export interface MaskStream {
+interface MaskStream {
   /** What can be shown so far: only the beginning of what might become a secret is held back. */
   push(chunk: Buffer): Buffer;
   /** The stream is over: what was held back is no secret. */

@@ -9,7 +9,10 @@ export interface ScriptOutput {
   stderr: Captured;
   /** From the script's start to its end, in milliseconds. */
   durationMs: number;
-  /** False when a part of the output did not reach the container's log, because its reader was killed or stalled. */
+  /**
+   * False when a part of the output is known to be missing in the container's log, because the log's reader was killed or stalled.
+   * What a killed reader had already taken is lost unnoticed.
+   */
   logComplete: boolean;
 }
 
@@ -84,7 +87,7 @@ function describeExit({ code, endedBy, durationMs }: ScriptOutcome & { kind: 'ex
 export function describeEnd(end: ContainerEnd): string {
   switch (end.kind) {
     case 'ended':
-      return 'the container ended; its status in the Pod says why (out of memory, deleted, killed from inside)';
+      return 'the container ended; its status in the Pod says why (out of memory, out of processes, deleted, ended from inside)';
     case 'violation':
       return `a process in the container tampered with it: ${end.detail}`;
     case 'closed':

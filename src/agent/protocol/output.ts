@@ -7,7 +7,7 @@ import type { Mask } from './mask.ts';
 export type StreamName = 'stdout' | 'stderr';
 
 /** The longest line that is handed to a caller in one piece, in bytes. */
-export const MAX_LINE_BYTES = 16_384;
+const MAX_LINE_BYTES = 16_384;
 
 export interface OutputOptions {
   name: StreamName;
@@ -24,15 +24,13 @@ export interface OutputOptions {
 
 /** One stream of a run, on its way from the step into the container's log. */
 export interface Output {
-  /** Whether every process that could write has closed it, and all was read. */
-  readonly ended: boolean;
   /** Bytes read so far. */
   readonly total: number;
   /** Whether the container's log has no room, so that nothing is read and the step has to wait. */
   readonly waiting: boolean;
   /** Whether anything was not logged, because the log was lost. */
   readonly dropped: boolean;
-  /** Calls back once, at the end; at once when that has passed. */
+  /** Calls back once, when every process that could write has closed it, all was read, and the log has room; at once if that is so. */
   onceEnded(callback: () => void): void;
   /** Stops reading and hands on what was held back. */
   finish(): Captured;
@@ -63,6 +61,7 @@ export function openOutput({ name, path, mask, log, captureBytes, onLine, onData
     log.onceWritable(() => {
       waiting = false;
       socket.resume();
+      settle();
     });
   }
 
@@ -74,13 +73,15 @@ export function openOutput({ name, path, mask, log, captureBytes, onLine, onData
   socket.on('error', () => undefined);
   socket.on('end', () => {
     ended = true;
-    for (const callback of endCallbacks.splice(0)) callback();
+    settle();
   });
 
+  /** The end comes even while reading pauses; but the stream is only over when the log has room for the next one. */
+  function settle(): void {
+    if (ended && !waiting) for (const callback of endCallbacks.splice(0)) callback();
+  }
+
   return {
-    get ended() {
-      return ended;
-    },
     get total() {
       return capture.total;
     },
@@ -91,8 +92,8 @@ export function openOutput({ name, path, mask, log, captureBytes, onLine, onData
       return dropped;
     },
     onceEnded(callback) {
-      if (ended) callback();
-      else endCallbacks.push(callback);
+      endCallbacks.push(callback);
+      settle();
     },
     finish() {
       socket.destroy();

@@ -68,7 +68,8 @@ function blockAt(data: Buffer, last: number): number {
 
 function startsWith(data: Buffer, start: number, pattern: Buffer): boolean {
   const end = start + pattern.length;
-  return end <= data.length && data.compare(pattern, 0, pattern.length, start, end) === 0;
+  // The first byte spares most calls of compare, each of which costs more than the rest of the search.
+  return data[start] === pattern[0] && end <= data.length && data.compare(pattern, 0, pattern.length, start, end) === 0;
 }
 
 /** Knuth, Morris and Pratt's table: for each beginning of the pattern, the length of its longest end that is a beginning too. */

@@ -20,7 +20,7 @@ export type ReadFileResult =
   /** The message is for a user and names the path. */
   | { kind: 'refused'; reason: ReadFileRefusal; message: string };
 
-export type ReadFileRefusal =
+type ReadFileRefusal =
   | 'badPath'
   | 'missing'
   | 'outside'
@@ -124,7 +124,8 @@ function resultOf(
   }
   if (outcome.code === 0) {
     const { bytes } = outcome.stdout;
-    if (bytes.length > maxBytes) return refuse(path, 'tooLarge', `is larger than ${maxBytes} bytes, the most that is read`);
+    if (bytes.length > maxBytes)
+      return refuse(path, 'tooLarge', `is larger than ${maxBytes} bytes, the most that is read`);
     return { kind: 'read', bytes };
   }
   const refusal = REFUSALS[outcome.code];

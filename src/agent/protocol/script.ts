@@ -1,5 +1,5 @@
 /** The longest script, prelude included, in bytes. */
-export const MAX_SCRIPT_BYTES = 1_048_576;
+const MAX_SCRIPT_BYTES = 1_048_576;
 
 /** What a step container runs. */
 export interface Script {

@@ -33,6 +33,10 @@ export async function waitForStart(events: Mailbox<RunEvent>, timeoutMs: number)
     const event = await events.next(deadline);
     if (event === undefined) return { kind: 'late', afterMs: timeoutMs };
     if (event.type === 'started') return { kind: 'started', pid: event.pid, at: performance.now() };
+    if (event.type === 'exit') {
+      return { kind: 'lost', detail: `the container could not start a shell for it (exit code ${event.code})` };
+    }
+    if (event.type === 'stateEnded') return { kind: 'lost', detail: 'the container could not start a process for it' };
     if (event.type !== 'stop') return endingOf(event);
   }
 }
@@ -71,7 +75,10 @@ export async function supervise(
         break;
       case 'killed':
         if (event !== undefined) break;
-        return { kind: 'lost', detail: `its supervisor did not report its end within ${KILL_TIMEOUT_MS / 1000} s after KILL` };
+        return {
+          kind: 'lost',
+          detail: `its supervisor did not report its end within ${KILL_TIMEOUT_MS / 1000} s after KILL`,
+        };
     }
   }
 }
@@ -82,7 +89,7 @@ function endingOf(event: Exclude<RunEvent, { type: 'stop' }>): Ending {
     case 'containerEnded':
       return { kind: 'containerEnded', end: event.end };
     case 'stateEnded':
-      return { kind: 'lost', detail: 'its supervisor was killed, or could not start a process' };
+      return { kind: 'lost', detail: 'its supervisor was killed' };
     case 'stateGarbled':
       return { kind: 'lost', detail: `its supervisor was imitated: unexpected report ${JSON.stringify(event.line)}` };
     case 'started':

@@ -1,6 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { accessSync, chmodSync, chownSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  constants,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openStepContainer, type StepContainer, type StepContainerOptions } from './container.ts';
@@ -8,14 +18,15 @@ import { STEP_LOOP } from './loop.ts';
 
 /** The shells that images bring. Busybox runs as one when it is called `sh`. */
 export const SHELLS = ['dash', 'bash', 'busybox'] as const;
-export type ShellName = (typeof SHELLS)[number];
+type ShellName = (typeof SHELLS)[number];
 
-/** The UID and group of steps in tests that separate them from the agent: of nobody else, as the kernel counts processes by UID. */
+/** The UID and group of steps in tests that separate them from the agent and belong to nobody else. */
 export const STEP_UID = 51_000;
 export const SHARED_GID = 52_000;
 
 /** Shell text that leaves a process behind: in a session of its own, with the script's output open. */
-export const ESCAPE = 'setsid sh -c ": >escaped; exec sleep 1000" & until [ -e escaped ]; do sleep 0.01; done; rm escaped';
+export const ESCAPE =
+  'setsid sh -c ": >escaped; exec sleep 1000" & until [ -e escaped ]; do sleep 0.01; done; rm escaped';
 
 export interface TestContainerOptions extends Partial<Omit<StepContainerOptions, 'directory'>> {
   shell: ShellName;
@@ -23,8 +34,6 @@ export interface TestContainerOptions extends Partial<Omit<StepContainerOptions,
   pidNamespace?: boolean;
   /** Run the loop as {@link STEP_UID} with the io directory's group, its io directory mounted read-only. Needs root and `pidNamespace`. */
   otherUser?: boolean;
-  /** How many processes may exist in it; for `otherUser`. */
-  processes?: number;
   /** Further environment of the container. */
   env?: Record<string, string>;
   /** Leave the container's log unread until {@link TestContainer.readLog}. */
@@ -53,21 +62,26 @@ export interface TestContainer extends AsyncDisposable {
 /** Prepares the directories, starts loop and agent side, and waits for hello. Disposing ends every process. */
 export async function startTestContainer(options: TestContainerOptions): Promise<TestContainer> {
   const prepared = prepareContainer(options);
-  let stopLoop = options.loopFirst ? prepared.startLoop() : undefined;
-  const container = await openStepContainer({ name: 'step', ...options, directory: prepared.io });
-  stopLoop ??= prepared.startLoop();
-  const loop = stopLoop;
-  await container.hello({ signal: AbortSignal.timeout(10_000) });
-  return {
-    ...prepared,
-    container,
-    loop,
-    loopPid: () => (options.pidNamespace ? onlyChild(loop.pid!) : loop.pid!),
-    async [Symbol.asyncDispose]() {
-      await prepared[Symbol.asyncDispose]();
-      await container.close();
-    },
-  };
+  try {
+    let loop = options.loopFirst ? prepared.startLoop() : undefined;
+    const container = await openStepContainer({ name: 'step', ...options, directory: prepared.io });
+    loop ??= prepared.startLoop();
+    const { pid } = loop;
+    await container.hello({ signal: AbortSignal.timeout(10_000) });
+    return {
+      ...prepared,
+      container,
+      loop,
+      loopPid: () => (options.pidNamespace ? onlyChild(pid!) : pid!),
+      async [Symbol.asyncDispose]() {
+        await prepared[Symbol.asyncDispose]();
+        await container.close();
+      },
+    };
+  } catch (error) {
+    await prepared[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 /** The parts of a {@link startTestContainer test container} that exist before anybody starts. */
@@ -120,19 +134,18 @@ export function prepareContainer(options: TestContainerOptions) {
   };
 }
 
-function loopCommand({ pidNamespace, otherUser, processes }: TestContainerOptions, shell: string, io: string): string[] {
+function loopCommand({ pidNamespace, otherUser }: TestContainerOptions, shell: string, io: string): string[] {
   const loop = [shell, '-c', STEP_LOOP, 'tako-step', io, shell];
   if (!pidNamespace) return loop;
   const namespace = ['unshare', '--pid', '--mount', '--fork', '--kill-child', '--mount-proc'];
   if (!otherUser) return [...namespace, ...loop];
   const user = ['setpriv', `--reuid=${STEP_UID}`, `--regid=${STEP_UID}`, `--groups=${SHARED_GID}`, '--inh-caps=-all'];
   const mountThenRun = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"';
-  const limit = processes === undefined ? [] : ['prlimit', `--nproc=${processes}:${processes}`];
-  return [...namespace, 'sh', '-c', mountThenRun, io, ...user, ...limit, ...loop];
+  return [...namespace, 'sh', '-c', mountThenRun, io, ...user, ...loop];
 }
 
 /** @throws Error that names the Debian package, when the shell is missing */
-export function shellPath(name: ShellName, directory: string): string {
+function shellPath(name: ShellName, directory: string): string {
   for (const folder of (process.env.PATH ?? '').split(':')) {
     const path = join(folder, name);
     try {
@@ -144,7 +157,9 @@ export function shellPath(name: ShellName, directory: string): string {
     symlinkSync(path, join(directory, 'sh'));
     return join(directory, 'sh');
   }
-  throw new Error(`${name} is not installed, and the step loop is tested in it: apt-get install ${name} (Debian package "${name}")`);
+  throw new Error(
+    `${name} is not installed, and the step loop is tested in it: apt-get install ${name} (Debian package "${name}")`,
+  );
 }
 
 /** Waits for a condition, looking again and again; throws after the deadline. */
@@ -194,5 +209,7 @@ function markedProcesses(mark: string): number[] {
       return false;
     }
   };
-  return readdirSync('/proc').map(Number).filter(pid => pid > 0 && pid !== process.pid && marked(pid));
+  return readdirSync('/proc')
+    .map(Number)
+    .filter(pid => pid > 0 && pid !== process.pid && marked(pid));
 }

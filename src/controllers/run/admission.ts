@@ -20,7 +20,10 @@ export interface Admission {
 
 interface Group {
   readonly holders: Set<string>;
+  /** In the order of their first request. */
   readonly queue: Set<string>;
+  /** As the last request said it; 0 before the first one. */
+  limit: number;
 }
 
 /**
@@ -36,7 +39,7 @@ export function createAdmission(wake: (key: string) => void): Admission {
   function group(id: string): Group {
     let found = groups.get(id);
     if (found === undefined) {
-      found = { holders: new Set(), queue: new Set() };
+      found = { holders: new Set(), queue: new Set(), limit: 0 };
       groups.set(id, found);
     }
     return found;
@@ -44,13 +47,13 @@ export function createAdmission(wake: (key: string) => void): Admission {
 
   return {
     request({ key, group: id, limit }) {
-      const { holders, queue } = group(id);
+      const asked = group(id);
+      const { holders, queue } = asked;
+      asked.limit = limit;
       groupOf.set(key, id);
       if (holders.has(key)) return true;
       queue.add(key);
-      const free = limit - holders.size;
-      const position = [...queue].slice(0, Math.max(free, 0)).indexOf(key);
-      if (position === -1) return false;
+      if (!entitled(asked).includes(key)) return false;
       queue.delete(key);
       holders.add(key);
       return true;
@@ -64,13 +67,24 @@ export function createAdmission(wake: (key: string) => void): Admission {
       const id = groupOf.get(key);
       if (id === undefined) return;
       groupOf.delete(key);
-      const { holders, queue } = group(id);
-      const held = holders.delete(key);
-      queue.delete(key);
-      if (holders.size === 0 && queue.size === 0) groups.delete(id);
-      const next = queue.values().next();
-      if (held && next.done !== true) wake(next.value);
+      const left = group(id);
+      // One that leaves the queue may have been woken for a place; the next one has to hear of it.
+      const matters = left.holders.has(key) || entitled(left).includes(key);
+      left.holders.delete(key);
+      left.queue.delete(key);
+      if (left.holders.size === 0 && left.queue.size === 0) groups.delete(id);
+      if (matters) for (const next of entitled(left)) wake(next);
     },
     running: id => groups.get(id)?.holders.size ?? 0,
   };
+}
+
+/** The first of the queue, as many as there are places: at most `limit` of them, however long it is. */
+function entitled({ holders, queue, limit }: Group): string[] {
+  const first: string[] = [];
+  for (const key of queue) {
+    if (first.length >= limit - holders.size) break;
+    first.push(key);
+  }
+  return first;
 }

@@ -10,7 +10,7 @@ import { controllerOf, pods } from '../../kube/objects.ts';
 import { runConditions } from './conditions.ts';
 import type { Action, Decision } from './decision.ts';
 import type { LiveRun } from './observed.ts';
-import { rfc3339 } from './status.ts';
+import { clip, rfc3339, wellFormed } from './status.ts';
 
 export interface ApplyContext {
   readonly client: KubeClient;
@@ -34,17 +34,14 @@ export function nextStatus(run: LiveRun, decision: Decision, now: number): TakoR
   if (decision.status === undefined) return undefined;
   const generation = run.metadata.generation ?? 0;
   const { verdict } = decision;
-  const { phase, message, conditions } = run.status ?? {};
-  if (verdict === undefined) return { ...run.status, ...decision.status };
-  const next = runConditions(verdict, conditions, generation, rfc3339(now));
-  return {
+  if (verdict === undefined) return wellFormed({ ...run.status, ...decision.status });
+  return wellFormed({
     ...decision.status,
     observedGeneration: generation,
     phase: verdict.phase,
-    message: verdict.message.slice(0, MAX_MESSAGE),
-    conditions:
-      isDeepStrictEqual(next, conditions) && phase === verdict.phase && message === verdict.message ? conditions : next,
-  };
+    message: clip(verdict.message, MAX_MESSAGE),
+    conditions: runConditions(verdict, run.status?.conditions, generation, rfc3339(now)),
+  });
 }
 
 /** Writes a status; undefined when it is what the run has already. A conflict is thrown: the run changed, decide anew. */

@@ -1,5 +1,6 @@
 import type { Condition } from '../../api/common.ts';
 import type { Phase } from '../../api/takorun.ts';
+import { clip } from './status.ts';
 
 /** What a run's conditions say, before times and generations are added. */
 export interface Verdict {
@@ -33,7 +34,7 @@ export function runConditions(
       observedGeneration: generation,
       lastTransitionTime: before?.status === status ? before.lastTransitionTime : now,
       reason: verdict.reason,
-      message: verdict.message.slice(0, MAX_MESSAGE),
+      message: clip(verdict.message, MAX_MESSAGE),
     };
   });
 }

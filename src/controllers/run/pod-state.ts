@@ -1,124 +1,69 @@
 import { AGENT_CONTAINER } from '../../agent/contract.ts';
+import { type ContainerProblem, endCause, startProblem } from './container-problem.ts';
 import type { ObservedPod } from './observed.ts';
-
-/** Why a container does not run, or did not end well, as the kubelet tells it. */
-export interface ContainerProblem {
-  readonly container: string;
-  /** The kubelet's word, such as ImagePullBackOff. */
-  readonly reason: string;
-  /** What happened and what to do, for a user. */
-  readonly message: string;
-  /** Waiting longer cannot help. */
-  readonly fatal: boolean;
-}
+import { clip } from './status.ts';
 
 /** A Pod of a run, reduced to what decides. The Pod's own phase says little: other containers may hang or be injected. */
 export type PodState =
+  /** `problem`: what keeps it from starting. */
   | { readonly kind: 'starting'; readonly problem?: ContainerProblem }
+  /** The agent runs. `problem`: what keeps another container from starting. */
   | { readonly kind: 'running'; readonly problem?: ContainerProblem }
   /** The agent's container has terminated: the run's Pod is finished, whatever other containers do. */
   | {
       readonly kind: 'finished';
       readonly message: string;
       readonly exitCode: number;
+      /** The kubelet's word. */
       readonly reason: string;
-      readonly problem?: ContainerProblem;
+      /** Milliseconds since the epoch. */
+      readonly finishedMs: number;
+      /** Why a container did not start, or ended before its time. */
+      readonly cause?: ContainerProblem;
+      /** Every container has ended: nothing more can be learnt from them. */
+      readonly settled: boolean;
     }
   /** The Pod ended without a word of its agent: evicted, its node lost, killed. */
   | { readonly kind: 'lost'; readonly reason: string; readonly message: string };
-
-type ContainerStatus = NonNullable<NonNullable<ObservedPod['status']>['containerStatuses']>[number];
 
 /** Reduces what the kubelet and the scheduler say about a Pod. */
 export function podState(pod: ObservedPod): PodState {
   const statuses = pod.status?.containerStatuses ?? [];
   const agent = statuses.find(status => status.name === AGENT_CONTAINER);
-  const problem = statuses.map(containerProblem).find(found => found !== undefined) ?? schedulingProblem(pod);
-  const extra = problem === undefined ? {} : { problem };
+  const problem = mostUrgent(statuses.map(startProblem)) ?? schedulingProblem(pod);
   const terminated = agent?.state?.terminated;
   if (
     terminated !== undefined &&
     terminated.reason !== 'StartError' &&
+    terminated.reason !== 'ContainerCannotRun' &&
     terminated.reason !== 'ContainerStatusUnknown'
   ) {
+    const cause = mostUrgent([...statuses.map(endCause), problem]);
     return {
       kind: 'finished',
       message: terminated.message ?? '',
       exitCode: terminated.exitCode,
       reason: terminated.reason ?? '',
-      ...extra,
+      finishedMs: Date.parse(terminated.finishedAt ?? pod.metadata.creationTimestamp),
+      ...(cause === undefined ? {} : { cause }),
+      settled: statuses.every(status => status.state?.terminated !== undefined),
     };
   }
+  const extra = problem === undefined ? {} : { problem };
   const phase = pod.status?.phase;
   if (phase === 'Failed' || phase === 'Succeeded' || terminated?.reason === 'ContainerStatusUnknown') {
-    return {
-      kind: 'lost',
-      reason: pod.status?.reason ?? 'PodLost',
-      message:
-        pod.status?.message ??
-        'the Pod ended and its agent left no result: look at the node and at the events of the Pod',
-    };
+    const reason = pod.status?.reason ?? problem?.reason ?? 'PodLost';
+    return { kind: 'lost', reason, message: pod.status?.message ?? problem?.message ?? LOST };
   }
   if (agent?.state?.running !== undefined) return { kind: 'running', ...extra };
   return { kind: 'starting', ...extra };
 }
 
-const PULL = new Set([
-  'ErrImagePull',
-  'ImagePullBackOff',
-  'ErrImageNeverPull',
-  'RegistryUnavailable',
-  'ImageInspectError',
-]);
+const LOST = 'the Pod ended and its agent left no result: look at the node and at the events of the Pod';
 
-function containerProblem(status: ContainerStatus): ContainerProblem | undefined {
-  const waiting = status.state?.waiting;
-  const terminated = status.state?.terminated;
-  const container = status.name;
-  const detail = clip(waiting?.message ?? terminated?.message ?? '');
-  const of = (reason: string, message: string, fatal: boolean): ContainerProblem => ({
-    container,
-    reason,
-    message,
-    fatal,
-  });
-  if (waiting?.reason !== undefined) {
-    if (PULL.has(waiting.reason)) {
-      return of(
-        waiting.reason,
-        `image ${status.image} of container ${container} cannot be pulled: check its name and imagePullSecrets (${detail})`,
-        false,
-      );
-    }
-    switch (waiting.reason) {
-      case 'InvalidImageName':
-        return of(waiting.reason, `"${status.image}" is not a valid image name: correct image in tako.yml`, true);
-      case 'CreateContainerConfigError':
-        return of(
-          waiting.reason,
-          `container ${container} cannot be configured: check that the Secrets and keys in spec.secrets exist (${detail})`,
-          false,
-        );
-      case 'CreateContainerError':
-      case 'RunContainerError':
-        return of(waiting.reason, startMessage(container, status.image, detail), true);
-    }
-  }
-  if (terminated?.reason === 'StartError' || terminated?.reason === 'ContainerCannotRun') {
-    return of(terminated.reason, startMessage(container, status.image, detail), true);
-  }
-  if (terminated?.reason === 'OOMKilled') {
-    return of(
-      'OOMKilled',
-      `container ${container} went over its memory limit: raise resources.mem_limit in tako.yml`,
-      false,
-    );
-  }
-  return undefined;
-}
-
-function startMessage(container: string, image: string, detail: string): string {
-  return `container ${container} cannot be started: image ${image} must have /bin/sh and run as a user other than root (${detail})`;
+/** What cannot get better first; of equals the first container's. */
+function mostUrgent(problems: readonly (ContainerProblem | undefined)[]): ContainerProblem | undefined {
+  return problems.find(problem => problem?.fatal) ?? problems.find(problem => problem !== undefined);
 }
 
 /** https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions */
@@ -128,11 +73,16 @@ function schedulingProblem(pod: ObservedPod): ContainerProblem | undefined {
   return {
     container: '',
     reason: scheduled.reason ?? 'Unschedulable',
-    message: `no node takes the Pod: ${clip(scheduled.message ?? '')}`,
+    message: `no node takes the Pod: ${clip(scheduled.message ?? '', 300)}`,
     fatal: false,
   };
 }
 
-function clip(text: string): string {
-  return text.length <= 300 ? text : `${text.slice(0, 299)}…`;
+/** Why a Pod that was still wanted is being taken away, as far as Kubernetes says it: preemption, a drain, a taint, an eviction. */
+export function disruption(pod: ObservedPod): { reason: string; message: string } {
+  const { reason, message, conditions } = pod.status ?? {};
+  if (reason !== undefined) return { reason, message: message ?? 'the node ended the Pod' };
+  const target = conditions?.find(condition => condition.type === 'DisruptionTarget' && condition.status === 'True');
+  const detail = target === undefined ? '' : `: ${clip(target.message ?? target.reason ?? '', 300)}`;
+  return { reason: 'PodDeleted', message: `the Pod of the run was deleted while it ran${detail}` };
 }

@@ -27,10 +27,11 @@ import { type ExpandContext, expandEvent } from './expand.ts';
 import type { LiveRepository, LiveRun, ObservedPod } from './observed.ts';
 import type { RunOptions } from './options.ts';
 import { type EventObservation, eventDeadline, planEventRun } from './plan-event.ts';
-import { planWorkflowRun, type WorkflowObservation } from './plan-workflow.ts';
+import { planWorkflowRun } from './plan-workflow.ts';
 import { podState } from './pod-state.ts';
 import { type PrepareContext, prepareWorkflow } from './prepare.ts';
 import { parseResult, resultBodySchema } from './result.ts';
+import type { WorkflowObservation } from './workflow-observation.ts';
 import { createWriteCache } from './write-cache.ts';
 
 /** Names of the indexes that the run controller needs on its stores. */

@@ -12,36 +12,33 @@ export interface WriteCache<T extends Versioned> {
   forget(key: string): void;
 }
 
+interface Entry<T> {
+  /** When the last write was. */
+  readonly at: number;
+  /** Until the store has moved on from the versions that the writes rested on. */
+  pending?: { readonly bases: ReadonlySet<string>; readonly result: T } | undefined;
+}
+
 /**
  * Remembers the last write of each object until the store has it, so that a decision never rests on a status that was already
- * replaced. Without it such a decision would only end in a conflict, but a wasted one.
+ * replaced. Without it such a decision would only end in a conflict, but a wasted one. Afterwards only the time is kept.
  */
 export function createWriteCache<T extends Versioned>(): WriteCache<T> {
-  const entries = new Map<string, { baseVersions: Set<string>; result: T; at: number; settled: boolean }>();
+  const entries = new Map<string, Entry<T>>();
   return {
     freshest(key, stored) {
       const entry = entries.get(key);
-      if (entry === undefined || entry.settled) return stored;
-      if (
-        entry.baseVersions.has(stored.metadata.resourceVersion) &&
-        entry.result.metadata.uid === stored.metadata.uid
-      ) {
-        return entry.result;
-      }
-      entry.settled = true;
+      if (entry?.pending === undefined) return stored;
+      const { bases, result } = entry.pending;
+      if (bases.has(stored.metadata.resourceVersion) && result.metadata.uid === stored.metadata.uid) return result;
+      entry.pending = undefined;
       return stored;
     },
     wrote(key, base, result, now) {
-      const entry = entries.get(key);
-      const earlier = entry !== undefined && !entry.settled ? entry.baseVersions : [];
-      entries.set(key, {
-        baseVersions: new Set([...earlier, base.metadata.resourceVersion]),
-        result,
-        at: now,
-        settled: false,
-      });
+      const bases = new Set(entries.get(key)?.pending?.bases).add(base.metadata.resourceVersion);
+      entries.set(key, { at: now, pending: { bases, result } });
     },
-    writtenAgo: (key, now) => {
+    writtenAgo(key, now) {
       const entry = entries.get(key);
       return entry === undefined ? Number.POSITIVE_INFINITY : now - entry.at;
     },

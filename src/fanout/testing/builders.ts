@@ -85,7 +85,7 @@ function buildRun(defaultName: string, defaultSpec: TakoRunSpec, options: RunOpt
   };
 }
 
-export function buildParent(changes: Partial<RunParent> = {}): RunParent {
+function buildParent(changes: Partial<RunParent> = {}): RunParent {
   const root = { namespace: 'team', name: 'root', uid: 'uid-root' };
   return { run: root, root, depth: 1, ...changes };
 }

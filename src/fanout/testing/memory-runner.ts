@@ -4,7 +4,7 @@ import { RunConflictError, type WorkflowRunner } from '../runner.ts';
 import { childState } from '../summary.ts';
 
 /** A run that exists in memory only. */
-export interface MemoryRun {
+interface MemoryRun {
   readonly identity: ObjectIdentity;
   readonly manifest: RunManifest;
   readonly status: TakoRunStatus;

@@ -5,8 +5,9 @@ import { fanOutFingerprint } from '../../fanout/fingerprint.ts';
 import { ancestorsBelow, checkDepth, depthOf } from '../../fanout/lineage.ts';
 import { fanOutRunName } from '../../fanout/names.ts';
 import { controllerUid, type ObjectName, type RunManifest } from '../../fanout/objects.ts';
-import { callerOf, type GatewayApp, type RouteDependencies } from '../app.ts';
-import { MAX_WAIT_SECONDS, parseFanOutRequest, parseStepId, parseWaitSeconds } from '../bodies.ts';
+import type { Cancel, Clock } from '../../kube/clock.ts';
+import { answerSignal, callerOf, type GatewayApp, type RouteDependencies } from '../app.ts';
+import { parseFanOutRequest, parseStepId, parseWaitSeconds } from '../bodies.ts';
 import { GatewayFailure } from '../failure.ts';
 import type { GatewayRuns, LiveRun, RunContext } from '../runs.ts';
 
@@ -14,32 +15,37 @@ interface StepRoute {
   Params: { step: string };
 }
 
-/** Time for everything but the wait of a long poll, milliseconds. */
-const ANSWER_MS = 15_000;
-
 /** PUT and GET /v1/fan-outs/:step. */
-export function registerFanOutRoutes(app: GatewayApp, { runs, clock, draining }: RouteDependencies): void {
+export function registerFanOutRoutes(app: GatewayApp, dependencies: RouteDependencies): void {
+  const { runs, clock, requestTimeoutMs, draining } = dependencies;
   app.put<StepRoute>('/v1/fan-outs/:step', async (request, reply) => {
     const step = parseStepId(request.params.step);
     const body = parseFanOutRequest(request.body);
-    const { run, created } = await startFanOut(runs, callerOf(request), step, body, request.signal);
+    const signal = answerSignal(reply, clock, requestTimeoutMs);
+    const { run, created } = await startFanOut(runs, callerOf(request), step, body, signal);
     return reply.code(created ? 201 : 200).send(stateOf(run));
   });
 
-  const handlerTimeout = MAX_WAIT_SECONDS * 1_000 + ANSWER_MS;
-  app.get<StepRoute>('/v1/fan-outs/:step', { handlerTimeout }, async request => {
+  app.get<StepRoute>('/v1/fan-outs/:step', async (request, reply) => {
     const step = parseStepId(request.params.step);
-    const waitSeconds = parseWaitSeconds(request.query);
+    const waitMs = parseWaitSeconds(request.query) * 1_000;
     const { run } = callerOf(request);
-    const over = new AbortController();
-    const cancelTimer = clock.setTimeout(() => over.abort(), waitSeconds * 1_000);
+    const signal = answerSignal(reply, clock, waitMs + requestTimeoutMs);
+    const timer = timeLimit(clock, waitMs);
     try {
-      const signal = AbortSignal.any([over.signal, draining, request.signal]);
-      return stateOf(await findFanOut(runs, run, step, signal, request.signal));
+      const wait = AbortSignal.any([timer.signal, draining, signal]);
+      return stateOf(await findFanOut(runs, run, step, wait, signal));
     } finally {
-      cancelTimer();
+      timer.cancel();
     }
   });
+}
+
+/** A signal that is aborted after some time, at once when that is none. */
+function timeLimit(clock: Clock, ms: number): { signal: AbortSignal; cancel: Cancel } {
+  const controller = new AbortController();
+  if (ms === 0) controller.abort();
+  return { signal: controller.signal, cancel: clock.setTimeout(() => controller.abort(), ms) };
 }
 
 /** Creates the event run of a step, or finds the one that an earlier request, maybe of an earlier attempt, created. */

@@ -5,23 +5,25 @@ import { rootOf } from '../../fanout/lineage.ts';
 import { resultName } from '../../fanout/names.ts';
 import { controllerUid } from '../../fanout/objects.ts';
 import type { ConfigMap } from '../../kube/objects.ts';
-import { type Caller, callerOf, type GatewayApp, type RouteDependencies } from '../app.ts';
+import { answerSignal, type Caller, callerOf, type GatewayApp, type RouteDependencies } from '../app.ts';
 import { parseResultBody } from '../bodies.ts';
 import { GatewayFailure } from '../failure.ts';
 import type { GatewayRuns } from '../runs.ts';
 
 /** Where a result is and what it must hold, for the agent's termination message. */
-export interface StoredResult {
+interface StoredResult {
   readonly name: string;
   /** SHA-256 of its canonical JSON, hexadecimal. */
   readonly digest: string;
 }
 
 /** PUT /v1/result. */
-export function registerResultRoute(app: GatewayApp, { runs }: RouteDependencies): void {
+export function registerResultRoute(app: GatewayApp, dependencies: RouteDependencies): void {
+  const { runs, clock, requestTimeoutMs } = dependencies;
   app.put('/v1/result', async (request, reply) => {
     const body = parseResultBody(request.body);
-    const { created, ...stored } = await storeResult(runs, callerOf(request), body, request.signal);
+    const signal = answerSignal(reply, clock, requestTimeoutMs);
+    const { created, ...stored } = await storeResult(runs, callerOf(request), body, signal);
     return reply.code(created ? 201 : 200).send(stored satisfies StoredResult);
   });
 }

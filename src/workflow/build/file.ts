@@ -66,7 +66,7 @@ export function buildFile(reader: Reader, value: YamlValue): FileDraft | undefin
       version: head?.version ?? '',
       artifacts: Object.fromEntries(artifacts.map(artifact => [artifact.name, artifact])),
       workflows: Object.fromEntries(workflows.map(draft => [draft.name, draft.workflow])),
-      subscriptions: subscriptions.map(draft => draft.subscription),
+      subscriptions: subscriptions.flatMap(draft => draft.subscriptions),
       producedEvents,
     },
     artifactNames: new Set(['default', ...artifactParts.map(([name]) => name)]),
@@ -79,12 +79,13 @@ export function buildFile(reader: Reader, value: YamlValue): FileDraft | undefin
 /** Both places where subscriptions may stand, in the file's order: the first that matches wins. */
 function buildAllSubscriptions(reader: Reader, value: YamlValue): SubscriptionDraft[] {
   const drafts: SubscriptionDraft[] = [];
+  const count = () => drafts.reduce((sum, { subscriptions }) => sum + subscriptions.length, 0);
   for (const key of Object.keys(value ?? {})) {
     if (key === 'subscriptions') {
-      drafts.push(...buildSubscriptions(reader, part(value, key), [key], drafts.length));
+      drafts.push(...buildSubscriptions(reader, part(value, key), [key], count()));
     } else if (key === 'events') {
       const nested = part(part(value, key), 'subscriptions');
-      drafts.push(...buildSubscriptions(reader, nested, [key, 'subscriptions'], drafts.length));
+      drafts.push(...buildSubscriptions(reader, nested, [key, 'subscriptions'], count()));
     }
   }
   return drafts;

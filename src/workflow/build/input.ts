@@ -43,7 +43,8 @@ function withValidation(reader: Reader, name: string, section: InputSection, at:
         reader.report([...at, 'enum', index], result.message);
         return [];
       });
-      return { ...bounds, ...withoutUndefined({ enum: numbers }) };
+      // Without its broken values an enum may be empty: then the default is not measured by it.
+      return { ...bounds, ...withoutUndefined({ enum: numbers?.length === 0 ? undefined : numbers }) };
     }
   }
 }

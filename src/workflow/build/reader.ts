@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Finding } from '../file-error.ts';
 import type { KeyPath } from '../key-path.ts';
 import { notA, type Schema, wrongName } from '../schema/collections.ts';

@@ -12,11 +12,18 @@ export interface StepDraft {
   index: number;
   id: string;
   at: KeyPath;
-  /** As written; a plain string as the map it stands for. */
   source: YamlMap;
-  /** The `on_failure` entries in the same way. */
-  failureSources: { at: KeyPath; source: YamlMap }[];
+  /** Where its script stands: at `run`, or at the step itself when that is a plain string. */
+  runAt: KeyPath;
+  failureSources: ScriptSource[];
   step?: Step;
+}
+
+/** An entry of `steps` or `on_failure` as written; a plain string as the map that it stands for. */
+export interface ScriptSource {
+  at: KeyPath;
+  source: YamlMap;
+  runAt: KeyPath;
 }
 
 /** One entry of `steps`. `secrets` are the names that the workflow declares. */
@@ -27,18 +34,19 @@ export function buildStep(
   at: KeyPath,
   secrets: ReadonlySet<string>,
 ): StepDraft {
-  const source = scriptSource(value);
-  const id = (source && asText(part(source, 'id') ?? null)) ?? `step-${index + 1}`;
-  const draft = { index, id, at, source: source ?? {}, failureSources: [] as StepDraft['failureSources'] };
-  if (source === undefined) {
+  const script = scriptSource(value, at);
+  const source = script?.source ?? {};
+  const id = asText(part(source, 'id') ?? null) ?? `step-${index + 1}`;
+  const draft: StepDraft = { index, id, at, source, runAt: script?.runAt ?? at, failureSources: [] };
+  if (script === undefined) {
     reader.report(at, `expected a command or a map, ${got(value)}`);
     return draft;
   }
   const section = reader.read(stepSchema, source, at);
   const onFailure = listParts(reader, part(source, 'on_failure'), [...at, 'on_failure']).flatMap(
     ([entry, place], position) => {
-      const failureSource = scriptSource(entry);
-      if (failureSource !== undefined) draft.failureSources.push({ at: place, source: failureSource });
+      const failure = scriptSource(entry, place);
+      if (failure !== undefined) draft.failureSources.push(failure);
       return buildFailureScript(reader, entry, `${id}-on-failure-${position + 1}`, place, secrets) ?? [];
     },
   );
@@ -125,7 +133,7 @@ function buildFailureScript(
   at: KeyPath,
   secrets: ReadonlySet<string>,
 ): FailureScript | undefined {
-  const source = scriptSource(value);
+  const source = scriptSource(value, at)?.source;
   if (source === undefined) {
     reader.report(at, `expected a command or a map, ${got(value)}`);
     return undefined;
@@ -147,8 +155,8 @@ function buildFailureScript(
 }
 
 /** A plain string is a `run`; so is `- true`, which is a command. */
-function scriptSource(value: YamlValue): YamlMap | undefined {
-  if (isYamlMap(value)) return value;
+function scriptSource(value: YamlValue, at: KeyPath): ScriptSource | undefined {
+  if (isYamlMap(value)) return { at, source: value, runAt: [...at, 'run'] };
   const run = asText(value);
-  return run === undefined ? undefined : { run };
+  return run === undefined ? undefined : { at, source: { run }, runAt: at };
 }

@@ -2,15 +2,15 @@ import type { KeyPath } from '../key-path.ts';
 import { withoutUndefined } from '../objects.ts';
 import { type SubscriptionSection, subscriptionSchema } from '../schema/file.ts';
 import type { Subscription } from '../types.ts';
-import type { YamlValue } from '../yaml/value.ts';
+import { isYamlMap, type YamlMap, type YamlValue } from '../yaml/value.ts';
 import { listParts, type Reader } from './reader.ts';
 
-/** A subscription and its place in the file. */
+/** An entry of `subscriptions` as far as it could be read. */
 export interface SubscriptionDraft {
   at: KeyPath;
-  /** Places of the filters, in the order of `subscription.filters`. */
-  filtersAt: KeyPath[];
-  subscription: Subscription;
+  source: YamlMap;
+  /** None when the entry is broken; several when its events have ranges of their own. */
+  subscriptions: Subscription[];
 }
 
 /**
@@ -23,29 +23,24 @@ export function buildSubscriptions(
   at: KeyPath,
   firstIndex: number,
 ): SubscriptionDraft[] {
-  const drafts: SubscriptionDraft[] = [];
-  for (const [entry, place] of listParts(reader, value, at)) {
+  let index = firstIndex;
+  return listParts(reader, value, at).map(([entry, place]): SubscriptionDraft => {
     const section = reader.read(subscriptionSchema, entry, place);
-    if (section === undefined) continue;
+    const source = isYamlMap(entry) ? entry : {};
+    if (section === undefined) return { at: place, source, subscriptions: [] };
     if (section.events.length === 0) reader.report([...place, 'events'], 'expected at least one event type');
-    const filters = [
-      ...(section.filters ?? []).map((text, position) => ({ text, at: [...place, 'filters', position] })),
-      ...(section.filter === undefined ? [] : [{ text: section.filter, at: [...place, 'filter'] }]),
-    ];
-    for (const [schemaVersion, events] of eventsByRange(section)) {
-      const subscription = {
-        index: firstIndex + drafts.length,
-        artifact: section.artifact,
-        events,
-        ...withoutUndefined({ schemaVersion }),
-        filters: filters.map(({ text }) => text),
-        workflow: section.workflow,
-        inputs: section.inputs,
-      };
-      drafts.push({ at: place, filtersAt: filters.map(filter => filter.at), subscription });
-    }
-  }
-  return drafts;
+    const filters = [...(section.filters ?? []), ...(section.filter === undefined ? [] : [section.filter])];
+    const subscriptions = Array.from(eventsByRange(section), ([schemaVersion, events]) => ({
+      index: index++,
+      artifact: section.artifact,
+      events,
+      ...withoutUndefined({ schemaVersion }),
+      filters,
+      workflow: section.workflow,
+      inputs: section.inputs,
+    }));
+    return { at: place, source, subscriptions };
+  });
 }
 
 function eventsByRange(section: SubscriptionSection): Map<string | undefined, string[]> {

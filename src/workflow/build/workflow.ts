@@ -1,9 +1,10 @@
 import type { KeyPath } from '../key-path.ts';
 import { withoutUndefined } from '../objects.ts';
+import { got } from '../schema/fields.ts';
 import { workflowSchema } from '../schema/file.ts';
 import { NAME } from '../schema/patterns.ts';
 import type { InputDefinition, Workflow } from '../types.ts';
-import type { YamlValue } from '../yaml/value.ts';
+import { isYamlMap, type YamlValue } from '../yaml/value.ts';
 import { buildInput } from './input.ts';
 import { listParts, namedParts, part, type Reader } from './reader.ts';
 import { buildResources, buildStep, type StepDraft } from './step.ts';
@@ -22,8 +23,9 @@ export interface WorkflowDraft {
 }
 
 export function buildWorkflow(reader: Reader, name: string, value: YamlValue, at: KeyPath): WorkflowDraft {
+  if (!isYamlMap(value)) reader.report(at, `expected a map with steps, ${got(value)}`);
   // What is broken in the head is reported; the defaults then stand in, so that inputs and steps are checked as well.
-  const head = reader.read(workflowSchema, value, at) ?? workflowSchema.parse({});
+  const head = reader.read(workflowSchema, isYamlMap(value) ? value : {}, at) ?? workflowSchema.parse({});
   const inputs: Record<string, InputDefinition> = {};
   const inputParts = namedParts(reader, part(value, 'inputs'), [...at, 'inputs'], NAME);
   for (const [inputName, entry, place] of inputParts) {
@@ -36,7 +38,7 @@ export function buildWorkflow(reader: Reader, name: string, value: YamlValue, at
     buildStep(reader, entry, index, place, secrets),
   );
   const listed = part(value, 'steps');
-  if (listed === undefined || (Array.isArray(listed) && listed.length === 0)) {
+  if (isYamlMap(value) && (listed === undefined || (Array.isArray(listed) && listed.length === 0))) {
     reader.report(stepsAt, 'expected at least one step');
   }
   return {

@@ -56,6 +56,14 @@ function children(expression: Expression): { child: Expression; adds: string[] }
   }
 }
 
+/** Levels of an expression: the planner and the evaluator recurse, and take time that grows faster than the depth. */
+export const MAX_EXPRESSION_DEPTH = 100;
+
+/** Whether an expression has more levels than `MAX_EXPRESSION_DEPTH`. */
+export function isTooDeep(expression: Expression, level = 1): boolean {
+  return level > MAX_EXPRESSION_DEPTH || children(expression).some(({ child }) => isTooDeep(child, level + 1));
+}
+
 /** The first name without a meaning; undefined when all have one. */
 export function findUnknown(
   expression: Expression,

@@ -3,13 +3,15 @@ import { shorten } from '../key-path.ts';
 import { suggestion } from '../nearest.ts';
 import { type Expression, findById, type Unknown } from './ast.ts';
 
+export const TOO_DEEP = 'the expression is nested too deeply';
+
 const POSITION = /^<input>:(\d+):(\d+): (.*)$/s;
 const NO_FIELD = /^field not found: (.*)$/s;
 const NO_OVERLOAD = /^found no matching overload for '(.*?)' applied to '(.*)'$/s;
 
 /** The library's complaint about an expression that does not parse. */
 export function explainSyntax(error: unknown): string {
-  if (error instanceof RangeError) return 'the expression is nested too deeply';
+  if (error instanceof RangeError) return TOO_DEEP;
   const text = error instanceof Error ? error.message : String(error);
   const [, line, column, rest] = POSITION.exec(text) ?? [];
   if (rest === undefined) return `this is not valid CEL: ${shorten(text, 200)}`;
@@ -27,7 +29,7 @@ export function explainUnknown(unknown: Unknown, variables: readonly string[], f
 
 /** An evaluation's error, with the part of the expression that it is about. */
 export function explainEvaluation(error: CelError, expression: Expression): string {
-  if (error.cause instanceof RangeError) return 'the expression is nested too deeply';
+  if (error.cause instanceof RangeError) return TOO_DEEP;
   const part = error.exprId === undefined ? undefined : findById(expression, error.exprId);
   const where = part === undefined ? '' : `${shorten(spelling(part), 100)}: `;
   const [, field] = NO_FIELD.exec(error.message) ?? [];

@@ -25,19 +25,38 @@ export function toCel(value: unknown, depth = 0): CelInput {
   return new Map(members.map(([key, member]) => [key, toCel(member, depth + 1)]));
 }
 
-/** A result as JSON. Throws for what JSON has no form for: bytes, types, timestamps, and whole numbers beyond 2^53. */
-export function fromCel(value: CelValue): JsonValue {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
-  if (typeof value === 'number') return finite(value);
-  if (typeof value === 'bigint') return wholeNumber(value);
-  if (isCelUint(value)) return wholeNumber(value.value);
-  if (isCelList(value)) return Array.from(value, fromCel);
-  if (isCelMap(value)) {
-    return Object.fromEntries(
-      Array.from(value.entries(), ([key, member]) => [String(isCelUint(key) ? key.value : key), fromCel(member)]),
-    );
-  }
-  throw new Error('the result is neither text, number, boolean, list nor map');
+/** Values in a result, and characters in its texts: it is copied between threads. */
+const MAX_RESULT_VALUES = 10_000;
+const MAX_RESULT_TEXT = 65_536;
+
+/**
+ * A result as JSON. Throws for what JSON has no form for (bytes, types, timestamps, whole numbers beyond 2^53) and for what is too large.
+ */
+export function fromCel(result: CelValue): JsonValue {
+  let values = 0;
+  let text = 0;
+  const count = (characters: number) => {
+    values += 1;
+    text += characters;
+    if (values > MAX_RESULT_VALUES) throw new Error(`the result has more than ${MAX_RESULT_VALUES} values`);
+    if (text > MAX_RESULT_TEXT) throw new Error(`the result has more than ${MAX_RESULT_TEXT} characters`);
+  };
+  const convert = (value: CelValue): JsonValue => {
+    count(typeof value === 'string' ? value.length : 0);
+    if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+    if (typeof value === 'number') return finite(value);
+    if (typeof value === 'bigint') return wholeNumber(value);
+    if (isCelUint(value)) return wholeNumber(value.value);
+    if (isCelList(value)) return Array.from(value, convert);
+    if (!isCelMap(value)) throw new Error('the result is neither text, number, boolean, list nor map');
+    const members = Array.from(value.entries(), ([key, member]): [string, JsonValue] => {
+      const name = String(isCelUint(key) ? key.value : key);
+      count(name.length);
+      return [name, convert(member)];
+    });
+    return Object.fromEntries(members);
+  };
+  return convert(result);
 }
 
 function finite(value: number): number {

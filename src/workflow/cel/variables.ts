@@ -30,3 +30,25 @@ export function eventVariables(event: EventFacts): CelVariables {
     source,
   };
 }
+
+/** UTF-8 bytes of an event's payload as JSON. */
+export const MAX_PAYLOAD_BYTES = 262_144;
+/** UTF-8 bytes of all variables as JSON: the payload twice (`event.payload`, `payload`), inputs, and the outputs of steps. */
+export const MAX_VARIABLES_BYTES = 2_097_152;
+
+/** Why variables cannot be used; undefined when they can. Throws for what is no JSON at all, such as a circle. */
+export function checkVariables(variables: CelVariables): string | undefined {
+  const { event, payload } = variables as { event?: { payload?: unknown } | null; payload?: unknown };
+  for (const part of [event?.payload, payload]) {
+    const bytes = jsonBytes(part);
+    if (bytes > MAX_PAYLOAD_BYTES) return `the payload has ${bytes} bytes, at most ${MAX_PAYLOAD_BYTES} are allowed`;
+  }
+  const bytes = jsonBytes(variables);
+  return bytes > MAX_VARIABLES_BYTES
+    ? `the variables have ${bytes} bytes, at most ${MAX_VARIABLES_BYTES} are allowed`
+    : undefined;
+}
+
+function jsonBytes(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value) ?? '');
+}

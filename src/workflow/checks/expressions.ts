@@ -1,6 +1,7 @@
 import type { FileDraft } from '../build/file.ts';
 import { part, type Reader } from '../build/reader.ts';
 import { asText } from '../schema/fields.ts';
+import type { YamlValue } from '../yaml/value.ts';
 
 /** Where a CEL expression stands, which decides what it may speak of. */
 export type ExpressionScope = 'filter' | 'if';
@@ -32,8 +33,19 @@ export function checkExpressions(reader: Reader, draft: FileDraft, check: CheckE
     const wrong = check(expression, scope);
     if (wrong !== undefined) reader.report(at, wrong);
   };
-  for (const { subscription, filtersAt } of draft.subscriptions) {
-    for (const [index, filter] of subscription.filters.entries()) checkAt(filter, 'filter', [...filtersAt[index]!]);
+  for (const { source, at } of draft.subscriptions) {
+    const filters = part(source, 'filters');
+    const places: [YamlValue | undefined, (string | number)[]][] = [
+      ...(Array.isArray(filters) ? filters : []).map((filter, index): [YamlValue, (string | number)[]] => [
+        filter,
+        [...at, 'filters', index],
+      ]),
+      [part(source, 'filter'), [...at, 'filter']],
+    ];
+    for (const [filter, place] of places) {
+      const expression = asText(filter ?? null);
+      if (expression !== undefined && expression !== '') checkAt(expression, 'filter', place);
+    }
   }
   for (const { steps } of draft.workflows) {
     for (const { source, at, failureSources } of steps) {

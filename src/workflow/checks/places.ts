@@ -1,9 +1,10 @@
 import { part } from '../build/reader.ts';
-import type { StepDraft } from '../build/step.ts';
+import type { ScriptSource, StepDraft } from '../build/step.ts';
 import type { SubscriptionDraft } from '../build/subscription.ts';
+import type { WorkflowDraft } from '../build/workflow.ts';
 import type { KeyPath } from '../key-path.ts';
 import { hasTemplate } from '../schema/patterns.ts';
-import { isYamlMap, type YamlMap, type YamlValue } from '../yaml/value.ts';
+import { isYamlMap, type YamlValue } from '../yaml/value.ts';
 
 /** A text that holds templates. */
 export interface TemplatePlace {
@@ -20,31 +21,32 @@ const TEXT_KEYS = ['env', 'with'] as const;
 const AFTER_KEYS = ['artifacts', 'outputs', 'events'] as const;
 
 /** All texts with templates in a step, in no particular order. */
-export function templatePlaces({ source, at, failureSources }: StepDraft): TemplatePlace[] {
+export function templatePlaces({ source, at, runAt, failureSources }: StepDraft): TemplatePlace[] {
   const produces = part(source, 'produces');
   return [
-    ...scripts(source, at, false),
+    ...scripts({ source, at, runAt }, false),
     ...TEXT_KEYS.flatMap(key => texts(part(source, key), [...at, key], false)),
     ...AFTER_KEYS.flatMap(key => texts(part(produces, key), [...at, 'produces', key], true)),
     ...failureSources.flatMap(failure => [
-      ...scripts(failure.source, failure.at, true),
+      ...scripts(failure, true),
       ...texts(part(failure.source, 'env'), [...failure.at, 'env'], true),
     ]),
   ];
 }
 
-/** A subscription's inputs. */
-export function subscriptionPlaces({ at, subscription }: SubscriptionDraft): TemplatePlace[] {
-  return Object.entries(subscription.inputs)
-    .filter(([, text]) => hasTemplate(text))
-    .map(([name, text]) => ({ at: [...at, 'inputs', name], text, kind: 'text', afterStep: false }));
+/** A workflow's own variables. */
+export function workflowPlaces({ at, workflow }: WorkflowDraft): TemplatePlace[] {
+  return texts(workflow.env, [...at, 'env'], false);
 }
 
-function scripts(source: YamlMap, at: KeyPath, afterStep: boolean): TemplatePlace[] {
+/** A subscription's inputs. */
+export function subscriptionPlaces({ at, source }: SubscriptionDraft): TemplatePlace[] {
+  return texts(part(source, 'inputs'), [...at, 'inputs'], false);
+}
+
+function scripts({ source, runAt }: ScriptSource, afterStep: boolean): TemplatePlace[] {
   const run = part(source, 'run');
-  return typeof run === 'string' && hasTemplate(run)
-    ? [{ at: [...at, 'run'], text: run, kind: 'script', afterStep }]
-    : [];
+  return typeof run === 'string' && hasTemplate(run) ? [{ at: runAt, text: run, kind: 'script', afterStep }] : [];
 }
 
 function texts(value: YamlValue | undefined, at: KeyPath, afterStep: boolean): TemplatePlace[] {

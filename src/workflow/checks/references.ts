@@ -4,6 +4,7 @@ import type { WorkflowDraft } from '../build/workflow.ts';
 import type { KeyPath } from '../key-path.ts';
 import { suggestion } from '../nearest.ts';
 import { asText } from '../schema/fields.ts';
+import { referencedPaths } from '../template/index.ts';
 import { isYamlMap } from '../yaml/value.ts';
 import { templatePlaces } from './places.ts';
 
@@ -12,12 +13,20 @@ interface Reference {
   name: string;
   /** For steps: the output that is read. */
   output?: string;
+  /** In CEL's `a.b-c` the hyphen may belong to the name or be a minus. */
+  language: 'template' | 'cel';
 }
 
-const TEMPLATE = /\{\{(.*?)\}\}/gs;
-const QUOTED = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`/g;
-/** Both spellings: `.inputs.x` and `.Inputs.x`. */
-const IN_TEMPLATE = /(?<![\w.\])])\.([Ii]nputs|[Ss]teps)\.([\w-]+)(?:\.[Oo]utputs\.([\w-]+))?/g;
+/** Where references stand. */
+interface Place {
+  at: KeyPath;
+  /** Index of the step. */
+  index: number;
+  /** It is rendered or evaluated after the step has run. */
+  afterStep: boolean;
+}
+
+const QUOTED = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g;
 const IN_CEL = /(?<![\w.\])])\.?(inputs|steps)\.([\w-]+)(?:\.outputs\.([\w-]+))?/g;
 
 /**
@@ -26,88 +35,90 @@ const IN_CEL = /(?<![\w.\])])\.?(inputs|steps)\.([\w-]+)(?:\.outputs\.([\w-]+))?
  */
 export function checkReferences(reader: Reader, draft: WorkflowDraft): void {
   for (const step of draft.steps) {
+    const { index } = step;
     for (const { at, text, afterStep } of templatePlaces(step)) {
-      for (const reference of inTemplates(text)) checkReference(reader, draft, step.index, afterStep, reference, at);
+      for (const found of inTemplates(text)) checkReference(reader, draft, found, { at, index, afterStep });
     }
-    const places = [
+    const conditions = [
       { source: step.source, at: step.at, afterStep: false },
       ...step.failureSources.map(failure => ({ ...failure, afterStep: true })),
     ];
-    for (const { source, at, afterStep } of places) {
-      const condition = asText(part(source, 'if') ?? null);
-      if (condition === undefined) continue;
-      for (const reference of inExpression(condition)) {
-        checkReference(reader, draft, step.index, afterStep, reference, [...at, 'if']);
-      }
+    for (const { source, at, afterStep } of conditions) {
+      const condition = asText(part(source, 'if') ?? null) ?? '';
+      const place = { at: [...at, 'if'], index, afterStep };
+      for (const found of inExpression(condition)) checkReference(reader, draft, found, place);
     }
   }
 }
 
 function inTemplates(text: string): Reference[] {
-  return [...text.matchAll(TEMPLATE)].flatMap(([, action]) => references(action!.replace(QUOTED, '""'), IN_TEMPLATE));
+  return referencedPaths(text).flatMap(([root, name, outputs, output]) =>
+    name === undefined ? [] : reference('template', root, name, outputs === 'outputs' ? output : undefined),
+  );
 }
 
+/** By their text: the checker of expressions may not be there, and its library is not loaded for this. */
 function inExpression(expression: string): Reference[] {
-  return references(expression.replace(QUOTED, '""'), IN_CEL);
+  const matches = expression.replace(QUOTED, '""').matchAll(IN_CEL);
+  return Array.from(matches).flatMap(([, root, name, output]) => reference('cel', root, name!, output));
 }
 
-function references(text: string, pattern: RegExp): Reference[] {
-  return [...text.matchAll(pattern)].map(([, root, name, output]) => ({
-    root: root!.toLowerCase() as Reference['root'],
-    name: name!,
-    ...(output !== undefined && { output }),
-  }));
+function reference(
+  language: Reference['language'],
+  root: string | undefined,
+  name: string,
+  output: string | undefined,
+): Reference[] {
+  if (root !== 'inputs' && root !== 'steps') return [];
+  return [{ language, root, name, ...(output !== undefined && { output }) }];
 }
 
-function checkReference(
+function checkReference(reader: Reader, draft: WorkflowDraft, found: Reference, place: Place): void {
+  if (found.root === 'inputs') checkInput(reader, draft, found, place);
+  else checkStep(reader, draft, found, place);
+}
+
+function checkInput(reader: Reader, draft: WorkflowDraft, found: Reference, { at }: Place): void {
+  const known = [...new Set([...draft.inputNames, ...Object.keys(draft.workflow.inputs)])];
+  if (resolve(found.name, known, found.language) !== undefined) return;
+  const meant = known.length === 0 ? ', the workflow has none' : suggestion(found.name, known);
+  reader.report(at, `there is no input ${JSON.stringify(found.name)}${meant}`);
+}
+
+function checkStep(reader: Reader, draft: WorkflowDraft, found: Reference, { at, index, afterStep }: Place): void {
+  const ids = [...new Set(draft.steps.map(({ id }) => id))];
+  const id = resolve(found.name, ids, found.language);
+  const step = draft.steps.find(candidate => candidate.id === id);
+  if (step === undefined) {
+    reader.report(at, `there is no step ${JSON.stringify(found.name)}${suggestion(found.name, ids)}`);
+  } else if (step.index > index) {
+    reader.report(at, `the step ${step.id} comes after this step`);
+  } else if (step.index === index && !afterStep) {
+    reader.report(at, `the step ${step.id} is this step, which has not run yet`);
+  } else if (found.output !== undefined) {
+    noteOutput(reader, step, found.output, found.language, at);
+  }
+}
+
+function noteOutput(
   reader: Reader,
-  draft: WorkflowDraft,
-  index: number,
-  afterStep: boolean,
-  reference: Reference,
+  step: StepDraft,
+  output: string,
+  language: Reference['language'],
   at: KeyPath,
 ): void {
-  if (reference.root === 'inputs') {
-    const known = [...new Set([...draft.inputNames, ...Object.keys(draft.workflow.inputs)])];
-    if (resolve(reference.name, known) !== undefined) return;
-    const meant = known.length === 0 ? ', the workflow has none' : suggestion(reference.name, known);
-    reader.report(at, `there is no input ${JSON.stringify(reference.name)}${meant}`);
-    return;
-  }
-  const name = resolve(
-    reference.name,
-    draft.steps.map(({ id }) => id),
-  );
-  const step = draft.steps.find(({ id }) => id === name);
-  const before = draft.steps.slice(0, afterStep ? index + 1 : index);
-  if (step === undefined) {
-    reader.report(
-      at,
-      `there is no step ${JSON.stringify(reference.name)}${suggestion(
-        reference.name,
-        before.map(({ id }) => id),
-      )}`,
-    );
-  } else if (!before.includes(step)) {
-    const which = step.index === index ? 'is this step, which has not run yet' : 'comes after this step';
-    reader.report(at, `the step ${step.id} ${which}`);
-  } else if (reference.output !== undefined) {
-    noteOutput(reader, step, reference.output, at);
-  }
-}
-
-function noteOutput(reader: Reader, step: StepDraft, output: string, at: KeyPath): void {
   const declared = part(part(step.source, 'produces'), 'outputs');
   const known = isYamlMap(declared) ? Object.keys(declared) : [];
   const decided =
     part(step.source, 'uses') === undefined && asText(part(step.source, 'long_running') ?? null) !== 'true';
-  if (!decided || resolve(output, known) !== undefined) return;
+  if (!decided || resolve(output, known, language) !== undefined) return;
   const meant = known.length === 0 ? ', it declares none' : suggestion(output, known);
   reader.note(at, `the step ${step.id} declares no output ${JSON.stringify(output)}${meant}`);
 }
 
-/** In `a.b-c` the hyphen may belong to the name or be a minus: the longest known name wins. */
-function resolve(text: string, known: readonly string[]): string | undefined {
+/** The known name that a text stands for. In CEL the longest one counts: what follows it may be subtracted. */
+function resolve(text: string, known: readonly string[], language: Reference['language']): string | undefined {
+  if (language === 'template') return known.includes(text) ? text : undefined;
   for (let end = text.length; end > 0; end = text.lastIndexOf('-', end - 1)) {
     const name = text.slice(0, end);
     if (known.includes(name)) return name;

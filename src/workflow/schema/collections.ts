@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { KeyPath } from '../key-path.ts';
 import { suggestion } from '../nearest.ts';
 import { isYamlMap, type YamlMap, type YamlValue } from '../yaml/value.ts';
@@ -101,19 +101,23 @@ export function wrongName(name: string, form: Form): string | undefined {
 /** Either a text, which `fromText` turns into a map, or the map itself. */
 export function textOr<T>(schema: Schema<T>, fromText: (text: string) => YamlMap) {
   return z.unknown().transform((value, context): T => {
-    return readPart(schema, typeof value === 'string' ? fromText(value) : value, [], context);
+    if (typeof value !== 'string') return readPart(schema, value, [], context);
+    const result = schema.safeParse(fromText(value));
+    if (result.success) return result.data;
+    for (const { message } of result.error.issues) context.addIssue({ code: 'custom', message, path: [] });
+    return z.NEVER;
   });
 }
 
 /** Variables: `NAME: value` as a map, or `NAME=value` as a list. A value may be empty. */
 export function environment(name: Form) {
   return field((value, fail): Record<string, string> => {
-    const entries: [string, string][] = [];
+    const variables = new Map<string, string>();
     const add = (at: KeyPath, key: string, part: string | undefined, whole: YamlValue) => {
       if (!name.pattern.test(key)) fail(`expected ${name.expected}, got ${JSON.stringify(key.slice(0, 80))}`, at);
       else if (part === undefined) fail(`expected text, ${got(whole)}`, at);
-      else if (entries.some(([other]) => other === key)) fail(`the variable ${key} is given twice`, at);
-      else entries.push([key, part]);
+      else if (variables.has(key)) fail(`the variable ${key} is given twice`, at);
+      else variables.set(key, part);
     };
     if (isYamlMap(value)) {
       for (const [key, part] of Object.entries(value)) add([key], key, environmentValue(part), part);
@@ -126,7 +130,7 @@ export function environment(name: Form) {
     } else {
       fail(`expected a map of variables or a list of NAME=value, ${got(value)}`);
     }
-    return Object.fromEntries(entries);
+    return Object.fromEntries(variables);
   });
 }
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type DurationBounds, parseDuration } from '../duration.ts';
 import type { KeyPath } from '../key-path.ts';
 import { shorten } from '../key-path.ts';

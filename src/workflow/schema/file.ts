@@ -1,9 +1,9 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { checkRelativePath } from '../paths.ts';
 import { parseVersionRange } from '../version-range.ts';
 import { environment, list, mapOf, section, textOr } from './collections.ts';
 import { choice, later, text } from './fields.ts';
-import { ENV_NAME, EVENT_SOURCE, EVENT_TYPE, FILE_VERSION, IMAGE, NAME, SCHEMA_VERSION } from './patterns.ts';
+import { ENV_NAME, EVENT_SOURCE, EVENT_TYPE, FILE_VERSION, IMAGE, NAME, SCHEMA_VERSION, VARIABLE } from './patterns.ts';
 import { resourcesSchema } from './step.ts';
 
 /** The first level. What holds many things is read entry by entry, so that one bad entry does not hide the others' errors. */
@@ -28,7 +28,7 @@ export const workflowSchema = section({
   on: choice('exec').optional(),
   description: text().optional(),
   image: text({ form: IMAGE }).optional(),
-  env: environment(ENV_NAME).default({}),
+  env: environment(VARIABLE).default({}),
   secrets: list(text({ form: ENV_NAME })).default([]),
   resources: resourcesSchema.optional(),
   inputs: later(),

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { list, section } from './collections.ts';
 import { choice, flag, number, text } from './fields.ts';
 

@@ -25,6 +25,12 @@ export const ENV_NAME: Form = {
   expected: 'a variable name of letters, digits and _ that does not start with a digit',
 };
 
+/** A variable that the author sets. Tako's own begin with TAKO_: the values of templates in scripts among them. */
+export const VARIABLE: Form = {
+  pattern: /^(?!TAKO_)[A-Za-z_][A-Za-z0-9_]{0,254}$/,
+  expected: 'a variable name of letters, digits and _ that starts with neither a digit nor TAKO_',
+};
+
 export const FILE_VERSION: Form = {
   pattern: /^v?(?:0\.1|1)(?:\.0){0,2}$/,
   expected: 'the version of the file format, 0.1.0 (1, v1 and 1.0 are the same)',

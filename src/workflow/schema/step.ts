@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { checkMountPath, checkRelativePath } from '../paths.ts';
 import type { OutputSource } from '../types.ts';
 import { environment, list, mapOf, section, textOr } from './collections.ts';
@@ -12,6 +12,7 @@ import {
   NAME,
   QUANTITY,
   SCHEMA_VERSION,
+  VARIABLE,
   VOLUME_NAME,
 } from './patterns.ts';
 
@@ -75,7 +76,7 @@ export const stepSchema = section({
   uses: text().optional(),
   with: later(),
   image: text({ form: IMAGE }).optional(),
-  env: environment(ENV_NAME).default({}),
+  env: environment(VARIABLE).default({}),
   long_running: flag().default(false),
   network: choice('none', 'default').default('none'),
   capabilities: list(text({ form: CAPABILITY })).default([]),
@@ -94,5 +95,5 @@ export const failureScriptSchema = section({
   name: text().optional(),
   if: text().optional(),
   run: text(),
-  env: environment(ENV_NAME).default({}),
+  env: environment(VARIABLE).default({}),
 });

@@ -194,7 +194,10 @@ function startsTerm(token: Token): boolean {
   return token.kind !== 'word' || isKeywordLiteral(token.value);
 }
 
-function isSymbol<S extends SymbolText>(token: Token | undefined, value: S): token is Token & { kind: 'symbol'; value: S } {
+function isSymbol<S extends SymbolText>(
+  token: Token | undefined,
+  value: S,
+): token is Token & { kind: 'symbol'; value: S } {
   return token?.kind === 'symbol' && token.value === value;
 }
 

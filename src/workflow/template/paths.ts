@@ -33,7 +33,8 @@ export function canonicalPath(segments: readonly string[]): string[] {
   const root = ROOTS.includes(lowered) ? lowered : first;
   const path = [root, ...rest];
   if (root === 'steps' && path[2] === 'Outputs') path[2] = 'outputs';
-  if (root === 'event' && path[1] !== undefined && Object.hasOwn(EVENT_FIELDS, path[1])) path[1] = EVENT_FIELDS[path[1]]!;
+  if (root === 'event' && path[1] !== undefined && Object.hasOwn(EVENT_FIELDS, path[1]))
+    path[1] = EVENT_FIELDS[path[1]]!;
   return path;
 }
 

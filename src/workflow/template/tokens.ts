@@ -62,7 +62,8 @@ function readToken(
   at: number,
 ): { token: Bare<Token>; length: number } | undefined {
   const string = match(STRING);
-  if (string !== null) return { token: { kind: 'string', value: unescapeString(string[0], at) }, length: string[0].length };
+  if (string !== null)
+    return { token: { kind: 'string', value: unescapeString(string[0], at) }, length: string[0].length };
   const path = match(PATH);
   if (path !== null) return { token: { kind: 'path', segments: segmentsOf(path[1]) }, length: path[0].length };
   const variable = match(VARIABLE);
@@ -88,17 +89,20 @@ function segmentsOf(path: string | undefined): string[] {
 function unescapeString(quoted: string, at: number): string {
   const inner = quoted.slice(1, -1);
   if (quoted[0] === '`') return inner;
-  return inner.replace(/\\(?:u([0-9A-Fa-f]{4})|([\s\S]))/g, (whole, hex: string | undefined, char: string | undefined) => {
-    if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
-    const meant = char === undefined || !Object.hasOwn(ESCAPES, char) ? undefined : ESCAPES[char];
-    if (meant === undefined) {
-      throw new TemplateFault(
-        `${whole} is not an escape; known are \\n \\t \\r \\\\ \\" \\' and \\uXXXX (a string in backticks takes everything as it is)`,
-        at,
-      );
-    }
-    return meant;
-  });
+  return inner.replace(
+    /\\(?:u([0-9A-Fa-f]{4})|([\s\S]))/g,
+    (whole, hex: string | undefined, char: string | undefined) => {
+      if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16));
+      const meant = char === undefined || !Object.hasOwn(ESCAPES, char) ? undefined : ESCAPES[char];
+      if (meant === undefined) {
+        throw new TemplateFault(
+          `${whole} is not an escape; known are \\n \\t \\r \\\\ \\" \\' and \\uXXXX (a string in backticks takes everything as it is)`,
+          at,
+        );
+      }
+      return meant;
+    },
+  );
 }
 
 function explainNeighbour(token: Token, written: string, next: string): string {
@@ -108,7 +112,8 @@ function explainNeighbour(token: Token, written: string, next: string): string {
 
 function explainUnknown(rest: string): string {
   const char = rest[0]!;
-  if (rest.startsWith('&&') || rest.startsWith('||')) return `${rest.slice(0, 2)} is not known here; nest {{ if }} instead`;
+  if (rest.startsWith('&&') || rest.startsWith('||'))
+    return `${rest.slice(0, 2)} is not known here; nest {{ if }} instead`;
   if (char === '=') return 'a single = is not known here; compare with ==';
   if (char === '<' || char === '>') return `${char} is not known here; there are == and !=`;
   return `"${char}" is not known here`;

@@ -93,3 +93,13 @@ export function member(value: unknown, segment: string): unknown {
 export function memberNames(value: unknown): string[] {
   return typeOf(value) === 'object' ? Object.keys(value as object) : [];
 }
+
+/** A value as JSON; undefined when it is nested too deeply for that. */
+export function jsonText(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}

@@ -23,7 +23,8 @@ export const MAX_DEPTH = 32;
 export type Offsets = WeakMap<object, Map<string | number, number>>;
 
 export interface Conversion {
-  value: YamlValue;
+  /** Undefined when a bound is exceeded, which is a problem too. */
+  value: YamlValue | undefined;
   offsets: Offsets;
   problems: { at: KeyPath; offset: number; message: string }[];
 }
@@ -50,7 +51,7 @@ export function convert(document: Document.Parsed): Conversion {
     return { ...converter.result(), value: converter.node(document.contents as Node, []).value };
   } catch (error) {
     if (!(error instanceof TooMuch)) throw error;
-    return { ...converter.result(), value: null };
+    return { ...converter.result(), value: undefined };
   }
 }
 

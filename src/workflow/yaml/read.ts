@@ -37,7 +37,8 @@ export function readYaml(input: string | Uint8Array): YamlResult {
     schema: 'core',
     // `convert` finds duplicates in linear time; the package's own search is quadratic.
     uniqueKeys: false,
-    logLevel: 'silent',
+    // At 'silent' a second document would be ignored without a word.
+    logLevel: 'error',
     prettyErrors: false,
   });
   const starts = lineStarts(text.text);
@@ -46,17 +47,15 @@ export function readYaml(input: string | Uint8Array): YamlResult {
     return { ok: false, problems };
   }
   const { value, offsets, problems } = convert(document);
+  const all = [
+    ...directiveProblems(document),
+    ...document.warnings.slice(0, MAX_SYNTAX_ERRORS).map(warning => syntaxProblem(warning, starts)),
+    ...problems.map(({ at, offset, message }) => ({ at, message, position: positionAt(starts, offset) })),
+  ];
+  if (value === undefined) return { ok: false, problems: all };
   const root = positionAt(starts, document.contents?.range?.[0] ?? 0);
-  return {
-    ok: true,
-    value,
-    problems: [
-      ...directiveProblems(document),
-      ...document.warnings.slice(0, MAX_SYNTAX_ERRORS).map(warning => syntaxProblem(warning, starts)),
-      ...problems.map(({ at, offset, message }) => ({ at, message, position: positionAt(starts, offset) })),
-    ],
-    locate: finding => ({ ...finding, position: locate(value, finding.at, offsets, starts) ?? root }),
-  };
+  const place = (finding: Finding) => ({ ...finding, position: locate(value, finding.at, offsets, starts) ?? root });
+  return { ok: true, value, problems: all, locate: place };
 }
 
 function tooManyLexemes(text: string): Problem | undefined {

@@ -24,3 +24,6 @@ export const localPathProvisioner: GoProgram = {
   folder: folder('local-path'),
   package: 'github.com/rancher/local-path-provisioner',
 };
+
+/** Kubernetes in Docker, for machines with Docker but without the kind command. */
+export const kind: GoProgram = { name: 'kind', folder: folder('kind'), package: 'sigs.k8s.io/kind' };

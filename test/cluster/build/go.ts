@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../command.ts';
-import { withLock } from '../lock.ts';
+import type { Log } from '../log.ts';
 import { cacheDirectory } from '../paths.ts';
 import { pruneOldest } from '../prune.ts';
+import { withBuildLock } from './lock.ts';
 
 /** A program that is built from Go modules. */
 export interface GoProgram {
@@ -22,25 +23,20 @@ export interface GoProgram {
  * The path of the program's binary, built first when the cache has none for these sources and this Go version.
  * @param log receives what is being built: Kubernetes takes minutes the first time.
  */
-export async function goBinary(program: GoProgram, log: (line: string) => void): Promise<string> {
+export async function goBinary(program: GoProgram, log: Log): Promise<string> {
   const version = (await run(['go', 'env', 'GOVERSION'], { cwd: program.folder })).trim();
   const key = buildKey(await sources(program.folder), linkerFlags(program), version);
   const folder = join(cacheDirectory(), 'bin', `${program.name}-${key}`);
   const binary = join(folder, program.name);
   if (existsSync(binary)) return binary;
-  // One lock for all: two builds at once on a small machine are slower than one after the other.
-  const onWait = (): void => log(`waiting for another process that builds`);
-  await withLock(
-    join(cacheDirectory(), 'locks', 'build'),
-    async () => {
-      if (existsSync(binary)) return;
-      log(`building ${program.name} with ${version}`);
-      const started = performance.now();
-      await build(program, folder);
-      log(`built ${program.name} in ${Math.round((performance.now() - started) / 1000)} s`);
-    },
-    onWait,
-  );
+  const buildOnce = async (): Promise<void> => {
+    if (existsSync(binary)) return;
+    log(`building ${program.name} with ${version}`);
+    const started = performance.now();
+    await build(program, folder);
+    log(`built ${program.name} in ${Math.round((performance.now() - started) / 1000)} s`);
+  };
+  await withBuildLock(buildOnce, log);
   return binary;
 }
 

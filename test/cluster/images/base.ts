@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Log } from '../log.ts';
 import { buildahScript } from './buildah.ts';
 
 /** What the Dockerfile builds on. */
@@ -12,7 +13,7 @@ const MIRROR = '';
 const PACKAGES = 'ca-certificates,libatomic1';
 const NPM = 'npm@11.19.1';
 
-/** $1: the image's reference; $2: suite; $3: mirror; $4: packages; $5: the node binary; $6: npm's package. */
+/** $1: the image's reference; $2: suite; $3: mirror; $4: packages; $5: the node binary; $6: npm's package; $7: the key. */
 const BUILD = `
 if [ "$(buildah inspect --type image --format '{{index .OCIv1.Config.Labels "key"}}' "$1" 2>/dev/null)" = "$7" ]; then
   exit 0
@@ -41,11 +42,14 @@ function nodeBinary(): string {
  * Makes sure that buildah's store has the image that the Dockerfile builds on. It is made on this machine, of the same
  * Debian release and Node.js version as the real one, so that nothing is pulled from a registry of images.
  */
-export async function ensureBaseImage(log: (line: string) => void): Promise<string> {
+export async function ensureBaseImage(log: Log): Promise<string> {
   const node = nodeBinary();
   const hash = createHash('sha256');
   for (const input of [BUILD, SUITE, MIRROR, PACKAGES, NPM, readFileSync(node)]) hash.update(input).update('\0');
   const key = hash.digest('hex').slice(0, 16);
-  await buildahScript(BUILD, [BASE_IMAGE, SUITE, MIRROR, PACKAGES, node, NPM, key], log);
+  // debootstrap tells of every package: only what the script itself says is of interest, unless it fails.
+  await buildahScript(BUILD, [BASE_IMAGE, SUITE, MIRROR, PACKAGES, node, NPM, key], line => {
+    if (line.startsWith('making ')) log(line);
+  });
   return key;
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { Log } from '../log.ts';
 import { buildahScript, cachedArchive, type ImageArchive } from './buildah.ts';
 import { BUSYBOX_IMAGE, PAUSE_IMAGE } from './names.ts';
 
@@ -26,20 +27,25 @@ buildah push --quiet "$3" "docker-archive:$4:$3"
 `;
 
 /** The image that steps use when they ask for busybox, from Debian's static binary. */
-export function busyboxImage(): Promise<ImageArchive> {
-  return imageOfBusybox('busybox', BUSYBOX_IMAGE, ['sh']);
+export function busyboxImage(log: Log): Promise<ImageArchive> {
+  return imageOfBusybox('busybox', BUSYBOX_IMAGE, ['sh'], log);
 }
 
 /** The image that keeps a Pod's namespaces: it sleeps. */
-export function pauseImage(): Promise<ImageArchive> {
-  return imageOfBusybox('pause', PAUSE_IMAGE, ['/bin/sleep', '2147483647']);
+export function pauseImage(log: Log): Promise<ImageArchive> {
+  return imageOfBusybox('pause', PAUSE_IMAGE, ['/bin/sleep', '2147483647'], log);
 }
 
-async function imageOfBusybox(name: string, reference: string, command: readonly string[]): Promise<ImageArchive> {
+async function imageOfBusybox(
+  name: string,
+  reference: string,
+  command: readonly string[],
+  log: Log,
+): Promise<ImageArchive> {
   const inputs = [BUILD, reference, ...command, await readFile(BUSYBOX)];
   const hash = createHash('sha256');
   for (const input of inputs) hash.update(input).update('\0');
-  return cachedArchive({ name, reference, key: hash.digest('hex').slice(0, 16) }, path =>
-    buildahScript(BUILD, [BUSYBOX, JSON.stringify(command), reference, path]),
-  );
+  const build = (path: string): Promise<void> =>
+    buildahScript(BUILD, [BUSYBOX, JSON.stringify(command), reference, path], log);
+  return cachedArchive({ name, reference, key: hash.digest('hex').slice(0, 16) }, build, log);
 }

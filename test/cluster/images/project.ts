@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
-import { globSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { existsSync, globSync } from 'node:fs';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from '../command.ts';
+import type { Log } from '../log.ts';
 import { BASE_IMAGE, ensureBaseImage } from './base.ts';
 import { buildahScript, cachedArchive, type ImageArchive } from './buildah.ts';
 
-const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
+const SYSTEM_CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
+/** The folder of the Dockerfile. */
+export const PROJECT = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** What the Dockerfile copies, and the Dockerfile itself. */
 const INPUTS = ['Dockerfile', '.dockerignore', 'package.json', 'package-lock.json', 'build.mjs', 'src/**'];
@@ -19,27 +22,37 @@ shift 3
 for volume; do set -- "$@" --volume "$volume"; shift; done
 buildah bud --layers --pull-never "$@" --tag "$reference" "$project"
 buildah push --quiet "$reference" "docker-archive:$archive:$reference"
-# The layers of this build stay for the next one, those of earlier ones go.
-buildah images --quiet --filter dangling=false --filter "before=$reference" --filter reference=tako.dev/tako |
-  xargs --no-run-if-empty sh -c 'buildah rmi "$@"' sh
+# The layers stay, for the next build, until there are many.
+buildah images --format '{{.Name}}:{{.Tag}}' | grep '^tako.dev/tako:' | grep --invert-match --line-regexp "$reference" |
+  while read -r old; do buildah rmi "$old"; done >/dev/null
+[ "$(buildah images --all --quiet | wc -l)" -le 100 ] || buildah rmi --prune >/dev/null
 `;
 
 /**
  * The project's image, built from its Dockerfile when anything that the Dockerfile copies has changed.
  * @returns a reference with a tag of its own for each content, so that applying it again replaces what runs.
  */
-export async function projectImage(log: (line: string) => void): Promise<ImageArchive> {
+export async function projectImage(log: Log): Promise<ImageArchive> {
   const key = await contentKey(PROJECT);
   const reference = `tako.dev/tako:${key}`;
-  return cachedArchive({ name: 'tako', key, reference }, async archive => {
+  const build = async (archive: string): Promise<void> => {
     await ensureBaseImage(log);
     log(`building ${reference} from the Dockerfile`);
-    await buildahScript(BUILD, [PROJECT, reference, archive, ...(await npmVolumes())], log);
-  });
+    const settings = `${archive}.npmrc`;
+    try {
+      await buildahScript(BUILD, [PROJECT, reference, archive, ...(await npmVolumes(settings))], line => {
+        if (/\bSTEP \d/.test(line)) log(line);
+      });
+    } finally {
+      await rm(settings, { force: true });
+    }
+  };
+  return cachedArchive({ name: 'tako', key, reference }, build, log);
 }
 
 /** 12 hex digits that change with any input of the image. */
 export async function contentKey(project: string): Promise<string> {
+  // What .dockerignore leaves out as well.
   const files = globSync(INPUTS, { cwd: project, exclude: ['**/*.test.ts'] }).sort();
   const hash = createHash('sha256').update(BASE_IMAGE);
   for (const file of files) {
@@ -54,12 +67,20 @@ export async function contentKey(project: string): Promise<string> {
 /**
  * Lets npm inside the build do as npm does outside: its cache, its settings (which may hold a registry and its token),
  * and the certificates it trusts. Mounted for the build only, so nothing of it is in the image.
+ * @param settings where to write npm's settings; to be removed after the build.
+ * @returns volumes, as `host:container`.
  */
-async function npmVolumes(): Promise<string[]> {
-  const setting = async (name: string): Promise<string> => (await run(['npm', 'config', 'get', name], { cwd: PROJECT })).trim();
-  const [cache, settings, certificates] = await Promise.all([setting('cache'), setting('userconfig'), setting('cafile')]);
-  const volumes = [`${cache}:/root/.npm`, `${settings}:/root/.npmrc:ro`];
-  const trusted = certificates !== 'null' ? certificates : process.env['NODE_EXTRA_CA_CERTS'];
-  if (trusted) volumes.push(`${trusted}:/etc/ssl/certs/ca-certificates.crt:ro`);
-  return volumes;
+async function npmVolumes(settings: string): Promise<string[]> {
+  const setting = async (name: string): Promise<string> => (await run(['npm', 'config', 'get', name])).trim();
+  const certificates = await setting('cafile').then(file => (file === 'null' ? process.env.NODE_EXTRA_CA_CERTS : file));
+  const files = [await setting('globalconfig'), await setting('userconfig')].filter(existsSync);
+  const lines = (await Promise.all(files.map(file => readFile(file, 'utf8')))).join('\n').split('\n');
+  const kept = lines.filter(line => !/^\s*(cafile|cache)\s*=/.test(line));
+  if (certificates) kept.push(`cafile=${SYSTEM_CERTIFICATES}`);
+  await writeFile(settings, `${kept.join('\n')}\n`, { mode: 0o600 });
+  return [
+    `${await setting('cache')}:/root/.npm`,
+    `${settings}:/root/.npmrc:ro`,
+    ...(certificates ? [`${certificates}:${SYSTEM_CERTIFICATES}:ro`] : []),
+  ];
 }

@@ -1,0 +1,38 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { clip, rfc3339, wellFormed } from './status.ts';
+
+describe('status texts', () => {
+  it('given a time, then it is written as metav1.Time, cut to the second', () => {
+    expect(rfc3339(Date.parse('2026-01-02T03:04:05.999Z'))).toBe('2026-01-02T03:04:05Z');
+  });
+
+  it('given a text that fits, then it stays as it is', () => {
+    expect(clip('four', 4)).toBe('four');
+  });
+
+  it('given a text that is too long, then an ellipsis says so', () => {
+    expect(clip('12345', 4)).toBe('123…');
+  });
+
+  it('given a cut in the middle of a character, then the whole character goes', () => {
+    expect(clip('ab\u{1F600}cd', 4)).toBe('ab…');
+  });
+
+  it('property: what is cut is never longer than asked for, and well-formed when the text was', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 20 }), (text, max) => {
+        const cut = clip(text, max);
+        expect(cut.length).toBeLessThanOrEqual(Math.max(max, 1));
+        expect(cut.isWellFormed()).toBe(true);
+      }),
+    );
+  });
+
+  it('given halves of characters anywhere, then they are replaced as the API server does it, and the rest stays', () => {
+    expect(wellFormed({ a: ['x\ud83d', 1, null, { b: '\udc00' }], c: true })).toEqual({
+      a: ['x\ufffd', 1, null, { b: '\ufffd' }],
+      c: true,
+    });
+  });
+});

@@ -1,0 +1,77 @@
+import type { ResultBody } from '../../agent/contract.ts';
+import { LABELS } from '../../api/meta.ts';
+import type { Phase } from '../../api/takorun.ts';
+import { inheritedDeadline, runDeadline } from '../../fanout/deadline.ts';
+import { milliseconds } from './durations.ts';
+import type { LiveRepository, LiveRun, ObservedPod } from './observed.ts';
+import type { RunOptions } from './options.ts';
+import type { PodInput } from './pod.ts';
+import type { Preparation } from './prepare.ts';
+
+/**
+ * How the run's parent and the root of its tree stand. Below one that is `ending` (being deleted) nothing starts any more, and garbage
+ * collection does the rest. `gone`: it was deleted without its children, or ended without waiting for them to start.
+ */
+export type Lineage = 'live' | 'ending' | 'gone';
+
+/** All that a decision about a workflow run rests on. */
+export interface WorkflowObservation {
+  readonly run: LiveRun;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly options: RunOptions;
+  /** Pods that the run controls. */
+  readonly pods: readonly ObservedPod[];
+  /** Event runs that its fan-out steps created. */
+  readonly fanOuts: readonly LiveRun[];
+  readonly lineage: Lineage;
+  /** Only looked up while there is no Pod. */
+  readonly preparation?: Preparation | undefined;
+  readonly repository?: LiveRepository | undefined;
+  /** Whether the fan-out that started the run has a place for it. */
+  readonly admitted: boolean;
+  /** What the API server said against the Pod that was just planned. */
+  readonly refusal?: PodRefusal | undefined;
+  /** The result that the agent stored because it did not fit; only when its message says so. */
+  readonly stored?: ResultBody | 'missing' | undefined;
+  readonly trigger?: PodInput['trigger'];
+  readonly gatewayCa: string;
+}
+
+/** Why the API server did not take a Pod. */
+export interface PodRefusal {
+  /** CamelCase. */
+  readonly reason: 'QuotaExceeded' | 'PodForbidden' | 'PodInvalid' | 'PodConflict';
+  readonly message: string;
+}
+
+/** A Pod that does not run after this long is worth a status of its own; before, it is just starting. Milliseconds. */
+export const QUIET_START_MS = 3_000;
+
+/** When the run ends at the latest, milliseconds since the epoch. `startedMs` absent: it has not started. */
+export function deadlineOf(observation: WorkflowObservation, startedMs: number | undefined): number {
+  const { run, repository, options } = observation;
+  const timeout = run.spec.timeout ?? repository?.spec.runTemplate?.timeout;
+  const inheritedMs = inheritedDeadline(run);
+  return runDeadline({
+    createdMs: Date.parse(run.metadata.creationTimestamp),
+    startedMs: startedMs ?? observation.now,
+    timeoutMs: milliseconds(timeout, options.defaultTimeoutMs),
+    ...(inheritedMs === undefined ? {} : { inheritedMs }),
+  });
+}
+
+/** When the run started, as far as is known; else now. */
+export function startOf(observation: WorkflowObservation): number {
+  const started = observation.run.status?.startTime ?? observation.pods[0]?.metadata.creationTimestamp;
+  return started === undefined ? observation.now : Date.parse(started);
+}
+
+/** Which attempt a Pod is, from 1. */
+export function attemptOf(pod: ObservedPod): number {
+  return Number(pod.metadata.labels?.[LABELS.attempt] ?? 1);
+}
+
+export function currentPhase(run: LiveRun): Phase {
+  return run.status?.phase ?? 'Pending';
+}

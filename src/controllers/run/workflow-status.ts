@@ -1,0 +1,137 @@
+import type { AgentResult, ResultBody } from '../../agent/contract.ts';
+import { ANNOTATIONS } from '../../api/meta.ts';
+import type { Attempt, ErrorType, Phase, TakoRunStatus } from '../../api/takorun.ts';
+import type { Decision, EventIntent } from './decision.ts';
+import { NOTHING } from './decision.ts';
+import { runIdOf } from './identity.ts';
+import type { ObservedPod } from './observed.ts';
+import { releaseActions } from './plan-finished.ts';
+import { rfc3339, type StatusBody } from './status.ts';
+import { attemptOf, type WorkflowObservation } from './workflow-observation.ts';
+
+const MAX_LISTED_STEPS = 64;
+const MAX_LISTED_OUTPUTS = 64;
+const MAX_OUTPUT_LENGTH = 4_096;
+
+/** A status for a run that goes on. */
+export function hold(
+  observation: WorkflowObservation,
+  phase: Phase,
+  reason: string,
+  message: string,
+  tell = false,
+  changes: Partial<StatusBody> = {},
+): Decision {
+  const { run } = observation;
+  const before = run.status?.conditions?.find(condition => condition.type === 'Ready');
+  const events: EventIntent[] = tell && before?.reason !== reason ? [{ type: 'Warning', reason, message }] : [];
+  return {
+    ...NOTHING,
+    verdict: { phase, reason, message },
+    status: {
+      ...body(observation, changes),
+      ...(phase === 'Queued' && run.status?.queuedTime === undefined ? { queuedTime: rfc3339(observation.now) } : {}),
+    },
+    events,
+  };
+}
+
+/** A status for a run that has ended; its Pods are let go. */
+export function end(
+  observation: WorkflowObservation,
+  phase: Phase,
+  errorType: ErrorType | undefined,
+  reason: string,
+  message: string,
+  changes: Partial<StatusBody> = {},
+): Decision {
+  const { run, now } = observation;
+  const isChild = run.spec.parent !== undefined;
+  const succeeded = phase === 'Succeeded';
+  const { errorType: _, ...rest } = body(observation, changes);
+  return {
+    ...NOTHING,
+    verdict: { phase, reason, message },
+    status: {
+      ...rest,
+      ...(errorType === undefined ? {} : { errorType }),
+      startTime: rest.startTime ?? rfc3339(now),
+      completionTime: rfc3339(now),
+      ...(rest.attempts === undefined ? {} : { attempts: closeAttempt(rest.attempts, now, reason, message) }),
+    },
+    after: releaseActions(observation.pods),
+    events: succeeded && isChild ? [] : [{ type: succeeded ? 'Normal' : 'Warning', reason, message }],
+  };
+}
+
+export function timedOut(observation: WorkflowObservation, pod: ObservedPod): Decision {
+  return end(observation, 'TimedOut', 'timeout', 'DeadlineExceeded', 'the time limit of the run was reached', {
+    ...recordAttempt(observation, pod),
+    timeoutExceeded: true,
+  });
+}
+
+/** The status so far with what every workflow run carries. */
+function body(observation: WorkflowObservation, changes: Partial<StatusBody>): StatusBody {
+  const { run, preparation } = observation;
+  const {
+    conditions: _c,
+    observedGeneration: _g,
+    phase: _p,
+    message: _m,
+    ...previous
+  }: TakoRunStatus = run.status ?? {};
+  return {
+    ...previous,
+    runId: runIdOf(run.metadata),
+    ...(preparation?.kind === 'ready' ? { repository: preparation.slug, revision: preparation.commit } : {}),
+    ...(previous.repository === undefined && observation.repository?.status?.slug !== undefined
+      ? { repository: observation.repository.status.slug }
+      : {}),
+    ...changes,
+  };
+}
+
+/** The attempt that a Pod is, for the status. */
+export function recordAttempt(observation: WorkflowObservation, pod: ObservedPod): Partial<StatusBody> {
+  const number = attemptOf(pod);
+  const previous = observation.run.status?.attempts ?? [];
+  const revision = pod.metadata.annotations?.[ANNOTATIONS.revision];
+  const attempt: Attempt = previous.find(entry => entry.number === number) ?? {
+    number,
+    podName: pod.metadata.name,
+    podUID: pod.metadata.uid,
+    startTime: pod.metadata.creationTimestamp,
+  };
+  return {
+    startTime: observation.run.status?.startTime ?? pod.metadata.creationTimestamp,
+    ...(revision === undefined ? {} : { revision }),
+    attempts: [...previous.filter(entry => entry.number !== number), attempt],
+  };
+}
+
+function closeAttempt(attempts: readonly Attempt[], now: number, reason: string, message: string): Attempt[] {
+  return attempts.map((attempt, index) =>
+    index === attempts.length - 1 && attempt.completionTime === undefined
+      ? { ...attempt, completionTime: rfc3339(now), reason, message: message.slice(0, 1_024) }
+      : attempt,
+  );
+}
+
+/** Steps and outputs for the status, as many as it may hold. */
+export function resultStatus(result: ResultBody, ref: AgentResult['ref']): Partial<StatusBody> {
+  const outputs = Object.entries(result.outputs ?? {})
+    .filter(([, value]) => value.length <= MAX_OUTPUT_LENGTH)
+    .slice(0, MAX_LISTED_OUTPUTS);
+  return {
+    steps: result.steps.slice(0, MAX_LISTED_STEPS),
+    ...(result.steps.length > MAX_LISTED_STEPS ? { stepsOmitted: result.steps.length - MAX_LISTED_STEPS } : {}),
+    ...(outputs.length === 0 ? {} : { outputs: Object.fromEntries(outputs) }),
+    ...(ref === undefined ? {} : { resultRef: { name: ref.name, digest: ref.digest } }),
+  };
+}
+
+/** A kubelet's word as a condition's reason, which allows letters, digits and underscores. */
+export function reasonWord(reason: string): string {
+  return /^[A-Za-z][A-Za-z0-9_]*$/.test(reason) ? reason : 'ContainerProblem';
+}

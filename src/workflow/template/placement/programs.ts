@@ -1,0 +1,189 @@
+import type { Word } from '../shell/syntax.ts';
+import { literalText } from '../shell/words.ts';
+
+/** Shells, by the last part of their path. */
+const SHELLS: ReadonlySet<string> = new Set(['sh', 'bash', 'dash', 'ash', 'ksh', 'mksh', 'zsh', 'rbash']);
+
+/** Interpreters whose code is a file, unless an option brings it or standard input does. */
+const INTERPRETERS: readonly { readonly name: RegExp; readonly inline: RegExp }[] = [
+  { name: /^(?:python|pypy)[0-9.]*$/, inline: /^-[A-Za-z]*c/ },
+  { name: /^perl[0-9.]*$/, inline: /^-[^-]*[eE]/ },
+  { name: /^ruby[0-9.]*$/, inline: /^-[^-]*e/ },
+  { name: /^(?:node|nodejs|bun|deno)$/, inline: /^(?:-[a-z]*[ep]|--eval|--print|eval)/ },
+  { name: /^php[0-9.]*$/, inline: /^-[rBRE]/ },
+  { name: /^lua(?:jit)?[0-9.]*$/, inline: /^-e/ },
+  { name: /^(?:Rscript|osascript|groovy|tclsh|pwsh|expect)$/, inline: /^-(?:e|c|Command)/i },
+];
+
+/** Programs that take code from their arguments or their input in so many ways that no value is accepted in their arguments. */
+const CODE_PROGRAMS: ReadonlySet<string> = new Set(
+  'awk gawk mawk nawk jq yq gojq ssh su runuser script watch parallel at batch ed ex vi vim nvim dc gdb psql mysql mariadb sqlite3'.split(' '),
+);
+
+export type Program =
+  | { readonly kind: 'shell'; readonly name: string }
+  | { readonly kind: 'interpreter'; readonly name: string; readonly inline: RegExp }
+  | { readonly kind: 'code'; readonly name: string };
+
+/** What is known about a program that runs code, by its path; undefined for all others. */
+export function findProgram(path: string | undefined): Program | undefined {
+  if (path === undefined) return undefined;
+  const name = baseName(path);
+  if (SHELLS.has(name)) return { kind: 'shell', name };
+  if (CODE_PROGRAMS.has(name)) return { kind: 'code', name };
+  const interpreter = INTERPRETERS.find(candidate => candidate.name.test(name));
+  return interpreter === undefined ? undefined : { kind: 'interpreter', name, inline: interpreter.inline };
+}
+
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** Where the code of a shell or an interpreter comes from. Indexes are those of its words, the name at 0. */
+export type CodeSource =
+  | { readonly kind: 'stdin'; /** First of the arguments to the code. */ readonly rest: number }
+  | { readonly kind: 'file'; readonly rest: number }
+  /** In the arguments. `code` is where. */
+  | { readonly kind: 'inline'; readonly code: number; readonly rest: number }
+  /** A value or an expansion stands where it decides. `from`: the first word that nothing is known about. */
+  | { readonly kind: 'unclear'; readonly from: number };
+
+/** Reads a shell's command line: options, `-c code`, `-s`, a file. */
+export function shellSource(words: readonly Word[]): CodeSource {
+  let inline = false;
+  let stdin = false;
+  for (let index = 1; index < words.length; index++) {
+    const text = literalText(words[index]);
+    if (text === undefined && !isCertainlyOperand(words[index]!)) {
+      return inline ? { kind: 'inline', code: index, rest: index + 1 } : { kind: 'unclear', from: index };
+    }
+    if (text !== undefined && /^[-+]./.test(text) && text !== '--') {
+      const cluster = /^[-+][A-Za-z]+$/.test(text);
+      if (cluster && text.includes('c')) inline = true;
+      if (cluster && text.includes('s')) stdin = true;
+      if ((cluster && /o$/i.test(text)) || text === '--rcfile' || text === '--init-file') index++;
+      continue;
+    }
+    const operand = text === '--' || text === '-' ? index + 1 : index;
+    if (inline) return { kind: 'inline', code: operand, rest: operand + 1 };
+    if (stdin || operand >= words.length) return { kind: 'stdin', rest: operand };
+    return fileOrStdin(words[operand]!, operand);
+  }
+  return inline ? { kind: 'unclear', from: words.length } : { kind: 'stdin', rest: words.length };
+}
+
+/** Reads an interpreter's command line: options, inline code, a file. */
+export function interpreterSource(words: readonly Word[], inline: RegExp): CodeSource {
+  for (let index = 1; index < words.length; index++) {
+    const word = words[index]!;
+    const text = literalText(word);
+    if (text !== undefined && inline.test(text)) return { kind: 'inline', code: index, rest: words.length };
+    if (text === undefined && !isCertainlyOperand(word)) return { kind: 'unclear', from: index };
+    if (text === undefined || !/^-./.test(text)) return fileOrStdin(word, index);
+  }
+  return { kind: 'stdin', rest: words.length };
+}
+
+function fileOrStdin(word: Word, index: number): CodeSource {
+  const text = literalText(word);
+  const kind = text === '-' || text === '/dev/stdin' || text === '/proc/self/fd/0' ? 'stdin' : 'file';
+  return { kind, rest: index + 1 };
+}
+
+/** A path such as `"$DIR/build.sh"`: no values, each expansion quoted, so that it is one argument and no option. */
+function isCertainlyOperand({ parts }: Word): boolean {
+  const quoted = parts.every(
+    part => part.kind === 'literal' || (part.kind === 'parameter' && part.quoting === 'double' && part.word === undefined),
+  );
+  return quoted && parts.some(part => part.kind === 'literal' && /[./]/.test(part.text));
+}
+
+/** Programs that run the command in their arguments. */
+interface Wrapper {
+  /** Options that take the next word. */
+  readonly options: readonly string[];
+  /** `NAME=value` may stand before the command. */
+  readonly assignments: boolean;
+  /** Arguments of its own before the command. */
+  readonly operands: number;
+  /** Options that bring code or a shell. */
+  readonly code: readonly string[];
+}
+
+function wrapper(options = '', { assignments = false, operands = 0, code = '' } = {}): Wrapper {
+  return { options: options.split(' '), assignments, operands, code: code.split(' ').filter(option => option !== '') };
+}
+
+const WRAPPERS: Readonly<Record<string, Wrapper>> = {
+  builtin: wrapper(),
+  busybox: wrapper(),
+  chroot: wrapper('', { operands: 1 }),
+  command: wrapper(),
+  doas: wrapper('-u -C', { code: '-s' }),
+  env: wrapper('-u -C --unset --chdir', { assignments: true, code: '-S --split-string' }),
+  exec: wrapper('-a'),
+  flock: wrapper('-w -E --timeout', { operands: 1, code: '-c --command' }),
+  gosu: wrapper('', { operands: 1 }),
+  ionice: wrapper('-c -n -p'),
+  nice: wrapper('-n --adjustment'),
+  nohup: wrapper(),
+  setpriv: wrapper(),
+  setsid: wrapper(),
+  stdbuf: wrapper('-i -o -e'),
+  'su-exec': wrapper('', { operands: 1 }),
+  sudo: wrapper('-u -g -h -p -C -r -t -T -U -R -D', { assignments: true, code: '-s -i' }),
+  time: wrapper('-o -f'),
+  timeout: wrapper('-s -k --signal --kill-after', { operands: 1 }),
+  tini: wrapper(),
+  unshare: wrapper(),
+  xargs: wrapper('-I -i -n -P -L -d -E -s -a --arg-file --delimiter'),
+};
+
+const ASSIGNMENT = /^[A-Za-z_][A-Za-z0-9_]*=/;
+
+/** How a word before a wrapped command is to be taken. */
+export type WrapperArgument = { readonly index: number; readonly kind: 'assignment' | 'attached' | 'unclear' };
+export interface WrappedCommand {
+  /** Words with values or expansions before the command. */
+  readonly arguments: readonly WrapperArgument[];
+  /** Where the command begins; undefined when there is none, or nobody can tell. */
+  readonly command: number | undefined;
+}
+
+/** Finds the command in the arguments of a program that runs it; undefined for other programs. */
+export function unwrap(words: readonly Word[]): WrappedCommand | undefined {
+  const name = baseName(literalText(words[0]) ?? '');
+  if (!Object.hasOwn(WRAPPERS, name)) return undefined;
+  const spec = WRAPPERS[name]!;
+  const found: WrapperArgument[] = [];
+  let operands = spec.operands;
+  for (let index = 1; index < words.length; index++) {
+    const word = words[index]!;
+    const text = literalText(word);
+    const head = headText(word);
+    if (spec.assignments && ASSIGNMENT.test(head)) {
+      if (text === undefined) found.push({ index, kind: 'assignment' });
+    } else if (text === undefined && head.length > 1 && head.startsWith('-')) {
+      found.push({ index, kind: 'attached' });
+    } else if (text === undefined && !(isCertainlyOperand(word) && operands > 0)) {
+      found.push({ index, kind: 'unclear' });
+      return { arguments: found, command: undefined };
+    } else if (text !== undefined && spec.code.some(option => text === option || text.startsWith(`${option}=`))) {
+      found.push({ index: index + 1, kind: 'unclear' });
+      return { arguments: found, command: undefined };
+    } else if (text?.startsWith('-')) {
+      if (spec.options.includes(text)) {
+        index++;
+        if (literalText(words[index]) === undefined) found.push({ index, kind: 'unclear' });
+      }
+    } else if (operands > 0) operands--;
+    else return { arguments: found, command: index };
+  }
+  return { arguments: found, command: undefined };
+}
+
+/** The unquoted text that a word begins with. */
+export function headText({ parts }: Word): string {
+  const [first] = parts;
+  return first?.kind === 'literal' && first.quoting === 'none' ? first.text : '';
+}
