@@ -149,7 +149,8 @@ function logResponses(app: GatewayApp, logger: Logger): void {
       ...(failure && { reason: failure.reason }),
     };
     if (reply.statusCode >= 500) logger.error({ ...fields, err: failure?.cause ?? failure }, 'gateway request failed');
-    else if (failure) logger.info(fields, 'gateway request refused');
+    // An agent that is faster than its run's status asks again in a moment.
+    else if (failure && !failure.retry) logger.info(fields, 'gateway request refused');
     else logger.debug(fields, 'gateway request');
   });
 }

@@ -86,6 +86,12 @@ describe('reading', () => {
     expect(last().query.get('limit')).toBe('500');
   });
 
+  it('given a version to start from, when there are more pages, then only the first asks for it, as the API wants', async () => {
+    for (let i = 0; i < 3; i++) api.storage.put('/configmaps', `a/${i}`, configMap(`${i}`));
+    for await (const _ of client.listAll(configMaps, { limit: 2, resourceVersion: '4' }));
+    expect(api.requests.map(({ query }) => query.get('resourceVersion'))).toEqual(['4', null]);
+  });
+
   it('given typed items without kind, when they are listed, then apiVersion and kind are put back', async () => {
     const { apiVersion: _, kind: __, ...bare } = configMap('x');
     api.storage.put('/configmaps', 'a/x', bare as ConfigMap);

@@ -24,18 +24,6 @@ import { createTransport } from './transport.ts';
 import type { WatchEvent, WatchOptions } from './watch.ts';
 import { watchEvents } from './watch.ts';
 
-export type {
-  ApplyOptions,
-  CallOptions,
-  DeleteOptions,
-  JsonPatchOperation,
-  ListOptions,
-  LogOptions,
-  RawOptions,
-  Selection,
-  WriteOptions,
-} from './options.ts';
-
 /**
  * The Kubernetes API as JSON. Objects are passed through as they are: nothing is dropped, dates stay strings.
  *

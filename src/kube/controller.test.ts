@@ -205,11 +205,16 @@ describe('stopping', () => {
   });
 
   it('given a stop before the start, then it never starts', async () => {
-    const { controller, calls } = bench(async () => {});
+    const started: string[] = [];
+    const start = () => {
+      started.push('source');
+      return () => {};
+    };
+    const { controller, calls } = bench(async () => {}, { sources: [{ start }] });
     await controller.stop();
     controller.enqueue('n/a');
     controller.start();
     await settled();
-    expect(calls).toEqual([]);
+    expect([calls, started]).toEqual([[], []]);
   });
 });

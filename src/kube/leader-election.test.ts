@@ -182,7 +182,7 @@ describe('two contenders', () => {
 describe('losing leadership', () => {
   it('given an API server that answers with errors, then the leader steps down 10 s after its last renewal', async () => {
     const { clock, server } = setup();
-    const a = contend(server, clock, 'a');
+    const a = contend(server, clock, 'a', { retryPeriodMs: 3_000 });
     await clock.advance(6_100);
     server.mode.set('a', 'fails');
     await clock.advance(9_800);
@@ -357,6 +357,25 @@ describe('stopping and options', () => {
     a.stop();
     await clock.advance(5_000);
     expect(told).toEqual(['a', 'b']);
+  });
+
+  it('given callbacks that throw, then it is logged and changes nothing', async () => {
+    const { clock, server } = setup();
+    const errors: string[] = [];
+    const broken = (): never => {
+      throw new Error('broken');
+    };
+    const none = () => {};
+    const a = contend(server, clock, 'a', {
+      onNewLeader: broken,
+      onStoppedLeading: broken,
+      logger: { debug: none, info: none, warn: none, error: (_, message) => errors.push(message) },
+    });
+    await clock.advance(60_000);
+    expect([a.isLeader(), errors.length]).toEqual([true, 1]);
+    a.stop();
+    await settled();
+    expect([a.outcome, errors.length]).toEqual(['stopped', 2]);
   });
 
   it.each([

@@ -94,6 +94,15 @@ export function createLeaderElector(options: LeaderElectionOptions): LeaderElect
   let newestLeader: string | undefined;
   let leading = false;
 
+  /** A caller's callback must not look like a failure of the API. */
+  const tell = (callback: () => void): void => {
+    try {
+      callback();
+    } catch (err) {
+      logger.error({ ...fields, err }, 'a callback of the leader election failed');
+    }
+  };
+
   const observe = (lease: Live<Lease>): Live<Lease> => {
     if (lease.metadata.resourceVersion === observed?.metadata.resourceVersion) return observed;
     observed = lease;
@@ -102,7 +111,7 @@ export function createLeaderElector(options: LeaderElectionOptions): LeaderElect
     if (current !== '' && current !== newestLeader) {
       newestLeader = current;
       logger.info({ ...fields, leader: current }, 'there is a new leader');
-      onNewLeader(current);
+      tell(() => onNewLeader(current));
     }
     return lease;
   };
@@ -217,7 +226,7 @@ export function createLeaderElector(options: LeaderElectionOptions): LeaderElect
     metrics.leading({ name, leading });
     abort.abort(new Error(`leadership was ${outcome}`));
     logger.info({ ...fields, outcome }, 'stopped leading');
-    onStoppedLeading();
+    tell(onStoppedLeading);
     if (outcome === 'stopped') await releaseAfter(work);
     return outcome;
   };

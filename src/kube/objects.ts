@@ -61,7 +61,7 @@ export interface KubeObject {
 export type Live<T extends KubeObject = KubeObject> = T & { metadata: LiveMeta };
 
 /** A condition as `metav1.Condition` defines it. */
-export interface Condition {
+interface Condition {
   /** CamelCase, unique in its list. */
   type: string;
   status: 'True' | 'False' | 'Unknown';
@@ -121,7 +121,7 @@ export function apiVersionOf(type: Pick<ResourceType, 'group' | 'version'>): str
  * A type of @kubernetes/client-node as it looks in JSON: dates are strings, and the underscore that its generator puts
  * before JavaScript's reserved words is gone.
  */
-export type Wire<T> = T extends Date
+type Wire<T> = T extends Date
   ? string
   : T extends (infer Item)[]
     ? Wire<Item>[]

@@ -196,7 +196,7 @@ export function createReflector<T extends KubeObject, P extends Stored = Live<T>
 }
 
 /** The default projection. managedFields are most of a small object's JSON and nothing that a controller decides by. */
-export function dropManagedFields<T extends KubeObject>(object: Live<T>): Live<T> {
+function dropManagedFields<T extends KubeObject>(object: Live<T>): Live<T> {
   delete object.metadata.managedFields;
   return object;
 }

@@ -15,10 +15,10 @@ export type StoreEvent<T> =
   | { type: 'deleted'; key: string; old: T };
 
 /** Must not throw (it is caught and logged) and must not change the objects. */
-export type StoreHandler<T> = (event: StoreEvent<T>) => void;
+type StoreHandler<T> = (event: StoreEvent<T>) => void;
 
 /** The values under which an index finds an object. */
-export type IndexFunction<T> = (object: T) => readonly string[];
+type IndexFunction<T> = (object: T) => readonly string[];
 
 /** What controllers see: a cache, always a little behind the API server. Objects are shared: never change one. */
 export interface ReadonlyStore<T extends Stored> {

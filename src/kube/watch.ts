@@ -20,7 +20,7 @@ export interface WatchOptions extends Selection, Pick<CallOptions, 'signal'> {
   timeoutSeconds?: number | undefined;
   /**
    * Without a byte for this long the connection counts as hung and a `transient` error is thrown. Default 120,000: twice the
-   * minute between two bookmarks.
+   * minute between two bookmarks. (Resources without a watch cache, such as events, have none: their quiet watches are just renewed.)
    */
   idleTimeoutMs?: number | undefined;
 }

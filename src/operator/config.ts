@@ -92,7 +92,7 @@ export const configSchema = z.object({
     .int()
     .min(1)
     .max(64)
-    .default(4)
+    .default(16)
     .describe('Repositories looked at at the same time.'),
   TAKO_API_QPS: z.coerce
     .number()

@@ -1,8 +1,8 @@
 import type { TakoRun } from '../api/resources.ts';
 import { takoRuns } from '../api/resources.ts';
 import { milliseconds } from '../controllers/run/durations.ts';
+import { RUN_INDEXES } from '../controllers/run/indexes.ts';
 import type { LiveRepository, LiveRun } from '../controllers/run/observed.ts';
-import { RUN_INDEXES } from '../controllers/run/reconciler.ts';
 import { inheritedDeadline, runDeadline } from '../fanout/deadline.ts';
 import type { GatewayRuns } from '../gateway/runs.ts';
 import type { KubeClient } from '../kube/client.ts';

@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { run } from './command.ts';
 import type { Component } from './component.ts';
 import { PAUSE_IMAGE } from './images/names.ts';
@@ -22,9 +23,17 @@ export async function containerd(directory: string): Promise<Component> {
   return { name: 'containerd', command: ['containerd', '--config', config] };
 }
 
-/** Brings an image archive (docker-archive or OCI) into the node's store, where Pods find it by its name. */
+/**
+ * Brings an image archive (docker-archive or OCI) into the node's store, where Pods find it by its name. The same file is
+ * not imported twice: it takes seconds.
+ */
 export async function importImage(directory: string, archive: string): Promise<void> {
+  const { ino, size, mtimeMs } = await stat(archive);
+  const imported = join(directory, 'imported', `${ino}-${size}-${mtimeMs}`);
+  if (existsSync(imported)) return;
   await run(['ctr', '--address', containerdSocket(directory), '--namespace=k8s.io', 'images', 'import', archive]);
+  await mkdir(dirname(imported), { recursive: true });
+  await writeFile(imported, archive);
 }
 
 function configuration(home: string, cni: string): string {

@@ -12,6 +12,9 @@ const SOURCES = path.join(import.meta.dirname, 'repositories');
 export const CORE_LIB_TAG = 'v2.3.0';
 export const REPOSITORIES = ['core-lib', 'app-one', 'app-two', 'legacy-app', 'deploy'] as const;
 
+/** The same content gives the same bytes, so that nothing is rolled out again for it. */
+const REPRODUCIBLE = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'];
+
 const BROKEN_TEST = '#!/bin/sh\necho "app-two: 1 test failed: greeting" >&2\nexit 3\n';
 
 /** Real bare Git repositories from test/demo/repositories, as a gzipped tar. `fail` breaks the test of app-two. */
@@ -26,7 +29,7 @@ export async function demoRepositories({ fail }: { fail: boolean }): Promise<Buf
         commits: [{ message: `${name} as of the demo`, files, tags }],
       });
     }
-    const { stdout } = await run('tar', ['-cz', '--exclude=hooks', '-C', directory, 'acme'], {
+    const { stdout } = await run('tar', [...REPRODUCIBLE, '-cz', '--exclude=hooks', '-C', directory, 'acme'], {
       encoding: 'buffer',
       maxBuffer: 1024 * 1024,
     });

@@ -54,6 +54,18 @@ describe.each(SHELLS)('a step container in %s', shell => {
     expect(stdoutOf(await started.container.run({ body }, KEEP))).toBe('');
   });
 
+  test.skipIf(shell === 'busybox')(
+    'given an image with GNU env, then INT and QUIT work in a script as anywhere',
+    async () => {
+      await using started = await startTestContainer({ shell });
+      const outcome = await started.container.run(
+        { body: 'grep SigIgn /proc/self/status; sh -c "kill -INT \\$\\$"; echo $?' },
+        KEEP,
+      );
+      expect(stdoutOf(outcome)).toMatch(/^SigIgn:\s+0+\n130\n$/);
+    },
+  );
+
   test('given output of all byte values, then it is captured and logged as it is', async () => {
     await using started = await startTestContainer({ shell });
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, value) => value));
@@ -162,7 +174,8 @@ describe.each(SHELLS)('a step container in %s', shell => {
     for (let step = 0; step < 200; step++) {
       expect(await started.container.run({ body: `exit ${step % 2}` })).toMatchObject({ code: step % 2 });
     }
-    await eventually(() => count().every((now, index) => now <= before[index]!));
+    // A shell may hold one descriptor more at the moment of a look; a leak would be 200.
+    await eventually(() => count().every((now, index) => now <= before[index]! + 2));
     const files = readdirSync(join(started.io, 'channel'));
     expect(files.filter(name => name.endsWith('.script'))).toEqual([]);
     expect(files.length).toBeLessThan(3 + 3 * 16);

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
@@ -87,8 +87,12 @@ describe.each(SHELLS)('what goes wrong in %s', shell => {
 
   test('given a log reader that stands still, when the step has ended, then the rest of its log is given up', async () => {
     await using started = await startTestContainer({ shell, logStallMs: 200 });
+    const cat = logReader(started);
+    endProcess(cat, 'SIGSTOP');
+    await eventually(() => /^State:\s+T/m.test(readFileSync(`/proc/${cat}/status`, 'utf8')));
     // Enough to fill the log and the agent's buffer, and little enough for the rest to fit into the script's own pipe.
-    const body = `kill -STOP ${logReader(started)}; i=0; while [ $i -lt 3300 ]; do echo "0123456789012345678901234567890123456789012345678"; i=$((i+1)); done`;
+    const line = '0123456789012345678901234567890123456789012345678';
+    const body = `i=0; while [ $i -lt 3300 ]; do echo ${line}; i=$((i+1)); done`;
     const outcome = await started.container.run({ body }, KEEP);
     expect(outcome).toMatchObject({ kind: 'exited', code: 0, stdout: { total: 165_000 }, logComplete: false });
     expect(await started.container.run({ body: 'echo logged' })).toMatchObject({ kind: 'exited', logComplete: true });

@@ -57,6 +57,15 @@ describe.each(SHELLS)('the loop in %s', shell => {
     expect(prepared.log().toString()).toBe('');
   });
 
+  test('given the agent never comes, when the Pod is deleted, then the waiting loop ends', async () => {
+    await using prepared = prepareContainer({ shell });
+    const loop = prepared.startLoop();
+    // Not before it has set its handler, which it has when it sleeps.
+    await eventually(() => prepared.processes().length === 2);
+    endProcess(loop.pid!, 'SIGTERM');
+    expect(await new Promise(resolve => loop.once('exit', resolve))).toBe(143);
+  });
+
   test('given the agent is killed, then the loop ends by itself', async () => {
     await using prepared = prepareContainer({ shell });
     const agent = spawnAgent(prepared.io, 'await container.hello(); console.log("ready")');

@@ -160,7 +160,8 @@ function openStreams(
     return output;
   };
   try {
-    writeFileSync(slot.script, script, { flag: 'wx' });
+    writeFileSync(slot.script, script, { flag: 'wx', mode: 0o640 });
+    // Whatever the umask made of it.
     chmodSync(slot.script, 0o640);
     const stdout = open('stdout', capture.stdoutBytes);
     const stderr = open('stderr', capture.stderrBytes);

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { openStepContainer, type StepContainer, type StepContainerOptions } from './container.ts';
 import { STEP_LOOP } from './loop.ts';
 
-/** The shells that images bring. Busybox runs as one when it is called `sh`. */
+/** The shells that images bring. They are called as `sh`, as in a container: it makes bash a POSIX shell, and busybox a shell. */
 export const SHELLS = ['dash', 'bash', 'busybox'] as const;
 type ShellName = (typeof SHELLS)[number];
 
@@ -153,7 +153,6 @@ function shellPath(name: ShellName, directory: string): string {
     } catch {
       continue;
     }
-    if (name !== 'busybox') return path;
     symlinkSync(path, join(directory, 'sh'));
     return join(directory, 'sh');
   }

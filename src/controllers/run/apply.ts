@@ -1,21 +1,23 @@
-import { isDeepStrictEqual } from 'node:util';
 import { API_VERSION, FIELD_MANAGER, LABELS, TRACKING_FINALIZER } from '../../api/meta.ts';
 import { takoRuns } from '../../api/resources.ts';
 import type { TakoRunStatus } from '../../api/takorun.ts';
 import type { WorkflowRunner } from '../../fanout/runner.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { isApiError } from '../../kube/errors.ts';
+import { type ApiError, isApiError } from '../../kube/errors.ts';
 import type { EventRecorder } from '../../kube/events.ts';
-import { controllerOf, pods } from '../../kube/objects.ts';
+import { controllerOf, type Pod, pods } from '../../kube/objects.ts';
 import { runConditions } from './conditions.ts';
 import type { Action, Decision } from './decision.ts';
 import type { LiveRun } from './observed.ts';
+import type { ReleasedPods } from './released.ts';
 import { clip, rfc3339, wellFormed } from './status.ts';
+import type { PodRefusal } from './workflow-observation.ts';
 
 export interface ApplyContext {
   readonly client: KubeClient;
   readonly recorder: EventRecorder;
   readonly runner: WorkflowRunner;
+  readonly released: ReleasedPods;
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly signal: AbortSignal;
@@ -24,9 +26,15 @@ export interface ApplyContext {
 /** Longest status.message, characters. */
 const MAX_MESSAGE = 4_096;
 
-/** The name of a Pod is taken by an object that is not the run's. */
-export class PodConflictError extends Error {
-  override readonly name = 'PodConflictError';
+/** The API server did not take a Pod, or its name is somebody else's: a new decision is needed. */
+export class PodRefusedError extends Error {
+  override readonly name = 'PodRefusedError';
+  readonly refusal: PodRefusal;
+
+  constructor(refusal: PodRefusal) {
+    super(refusal.message);
+    this.refusal = refusal;
+  }
 }
 
 /** The status that a decision leads to, complete; undefined when it says nothing about the status. */
@@ -44,13 +52,8 @@ export function nextStatus(run: LiveRun, decision: Decision, now: number): TakoR
   });
 }
 
-/** Writes a status; undefined when it is what the run has already. A conflict is thrown: the run changed, decide anew. */
-export async function writeStatus(
-  run: LiveRun,
-  status: TakoRunStatus,
-  context: ApplyContext,
-): Promise<LiveRun | undefined> {
-  if (isDeepStrictEqual(status, run.status)) return undefined;
+/** Writes a status. A conflict is thrown: the run changed, decide anew. */
+export async function writeStatus(run: LiveRun, status: TakoRunStatus, context: ApplyContext): Promise<LiveRun> {
   const { name, namespace, resourceVersion } = run.metadata;
   return await context.client.applyServerSide(
     takoRuns,
@@ -71,19 +74,7 @@ export async function applyAction(run: LiveRun, action: Action, context: ApplyCo
   const namespace = run.metadata.namespace!;
   switch (action.kind) {
     case 'createPod':
-      try {
-        await client.create(pods, action.pod, { signal });
-      } catch (error) {
-        if (!isApiError(error, 'alreadyExists')) throw error;
-        const name = action.pod.metadata.name!;
-        const found = await client.get(pods, { namespace, name }, { signal });
-        if (controllerOf(found)?.uid !== run.metadata.uid) {
-          throw new PodConflictError(
-            `Pod ${name} exists and belongs to something else: delete it and create the run anew`,
-          );
-        }
-      }
-      return;
+      return await createPod(run, action.pod, context);
     case 'deletePod':
       return await ignoreGone(
         client.delete(
@@ -97,7 +88,7 @@ export async function applyAction(run: LiveRun, action: Action, context: ApplyCo
         ),
       );
     case 'releasePod':
-      return await releasePod(client, { namespace, ...action }, signal);
+      return await releasePod(client, { namespace, ...action }, context.released, signal);
     case 'cancelRun':
       return await context.runner.cancel({ namespace: action.namespace, name: action.name }, { signal });
     case 'deleteRun':
@@ -118,17 +109,56 @@ export async function applyAction(run: LiveRun, action: Action, context: ApplyCo
   }
 }
 
+async function createPod(run: LiveRun, pod: Pod, { client, signal }: ApplyContext): Promise<void> {
+  try {
+    await client.create(pods, pod, { signal });
+  } catch (error) {
+    if (isApiError(error, 'alreadyExists')) return await checkOwner(run, pod, { client, signal });
+    if (isApiError(error, 'invalid', 'forbidden', 'quotaExceeded')) throw new PodRefusedError(refusalOf(error));
+    throw error;
+  }
+}
+
+/** A Pod of that name is ours when the run controls it: an earlier try got through. */
+async function checkOwner(
+  run: LiveRun,
+  pod: Pod,
+  { client, signal }: Pick<ApplyContext, 'client' | 'signal'>,
+): Promise<void> {
+  const { name = '', namespace } = pod.metadata;
+  const found = await client.get(pods, { namespace, name }, { signal });
+  if (controllerOf(found)?.uid === run.metadata.uid) return;
+  const message = `Pod ${name} exists and belongs to something else: delete it and create the run anew`;
+  throw new PodRefusedError({ reason: 'PodConflict', message });
+}
+
+function refusalOf(error: ApiError): PodRefusal {
+  const said = `the API server refuses the Pod: ${error.message}`;
+  switch (error.class) {
+    case 'quotaExceeded':
+      return { reason: 'QuotaExceeded', message: `waiting for room in the namespace: ${error.message}` };
+    case 'forbidden':
+      return {
+        reason: 'PodForbidden',
+        message: `${said}: check the policies of the namespace and spec.runTemplate of the TakoRepository`,
+      };
+    default:
+      return { reason: 'PodInvalid', message: `${said}: correct tako.yml or spec.runTemplate of the TakoRepository` };
+  }
+}
+
 /** Takes our finalizer off one very Pod and leaves those of others. */
 export async function releasePod(
   client: Pick<KubeClient, 'jsonPatch'>,
   pod: { namespace: string; name: string; uid: string; finalizers: readonly string[] },
+  released: ReleasedPods,
   signal: AbortSignal,
 ): Promise<void> {
   const position = pod.finalizers.indexOf(TRACKING_FINALIZER);
-  if (position === -1) return;
+  if (position === -1 || released.has(pod.uid)) return;
   const path = `/metadata/finalizers/${position}`;
-  await ignoreGone(
-    client.jsonPatch(
+  try {
+    await client.jsonPatch(
       pods,
       pod,
       [
@@ -137,8 +167,12 @@ export async function releasePod(
         { op: 'remove', path },
       ],
       { signal, fieldManager: FIELD_MANAGER },
-    ),
-  );
+    );
+    released.add(pod.uid);
+  } catch (error) {
+    // A test that fails is answered with 422: the Pod is another one, or its finalizers have changed and the store will tell.
+    if (!isApiError(error, 'notFound', 'invalid')) throw error;
+  }
 }
 
 /** Lets a call end well whose object is gone already. */

@@ -10,6 +10,8 @@ import { candidates, decide, type FilterResult, filterExpressions, skip, skipped
 import type { RunManifest } from '../../fanout/objects.ts';
 import type { WorkflowRunner } from '../../fanout/runner.ts';
 import type { Subscriber, SubscriberIndex } from '../../fanout/subscribers.ts';
+import { eventVariables } from '../../workflow/cel/variables.ts';
+import type { JsonObject } from '../../workflow/types.ts';
 import type { LiveRepository, LiveRun } from './observed.ts';
 
 /** What became of an event's matching. */
@@ -68,9 +70,8 @@ export async function expandEvent(
   const lineage = checkLineage(run, plan.children);
   if (!lineage.ok) return { kind: 'failed', reason: lineage.reason, message: lineage.message };
 
-  const limit = pLimit(CREATE_CONCURRENCY);
   const children = plan.children.map(child => childRun(run, child, { now, deadlineMs }));
-  await Promise.all(children.map(child => limit(() => context.runner.start(child, { signal }))));
+  if (run.spec.dryRun !== true) await startAll(children, context.runner, signal);
   const skipped = [
     ...first.skipped,
     ...second.skipped,
@@ -92,6 +93,26 @@ export async function expandEvent(
     ...skippedStatus(skipped),
     ...(lineage.warning === undefined ? {} : { warning: lineage.warning }),
   };
+}
+
+/** Starts all children; after a failure no further ones, and it is thrown once those under way have ended. */
+async function startAll(
+  children: readonly RunManifest[],
+  runner: ExpandContext['runner'],
+  signal: AbortSignal,
+): Promise<void> {
+  const limit = pLimit(CREATE_CONCURRENCY);
+  const failures: unknown[] = [];
+  const start = async (child: RunManifest): Promise<void> => {
+    if (failures.length > 0) return;
+    try {
+      await runner.start(child, { signal });
+    } catch (error) {
+      failures.push(error);
+    }
+  };
+  await Promise.all(children.map(child => limit(start, child)));
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Nobody speaks for a repository that is not theirs: the source must be a repository of the run's own namespace. */
@@ -134,14 +155,14 @@ async function evaluateFilters(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, FilterResult>> {
   if (expressions.length === 0) return new Map();
-  const payload = event.payload ?? {};
-  const variables = {
-    event: { type: event.type, schema_version: event.schemaVersion ?? '', source: event.source, payload },
-    payload,
-    event_type: event.type,
-    schema_version: event.schemaVersion ?? '',
-    source: event.source,
-  };
+  const { type, source, schemaVersion, id } = event;
+  const variables = eventVariables({
+    type,
+    source,
+    payload: (event.payload ?? {}) as JsonObject,
+    ...(schemaVersion === undefined ? {} : { schemaVersion }),
+    ...(id === undefined ? {} : { id }),
+  });
   const results = await evaluator.evaluateMany(expressions, variables, signal);
   return new Map(
     results.map((result, index): [string, FilterResult] => {

@@ -1,13 +1,13 @@
-import type { AgentResult } from '../../agent/contract.ts';
+import { AGENT_CONTAINER, type AgentResult } from '../../agent/contract.ts';
 import { isTerminal } from '../../api/takorun.ts';
 import { type Completion, type PodOutcome, workflowCompletion } from '../../fanout/completion.ts';
-import { mergeErrors } from '../../fanout/errors.ts';
-import { addSummaries, addTreeSummaries, childrenText } from '../../fanout/summary.ts';
 import type { Action, Decision } from './decision.ts';
 import { NOTHING } from './decision.ts';
+import { fanOutSummary } from './fan-out-summary.ts';
 import type { LiveRun } from './observed.ts';
 import { releaseActions } from './plan-finished.ts';
 import type { StatusBody } from './status.ts';
+import { endedInTime, mustStop, STOPPING_LOOK_MS, stoppingReason } from './stopping.ts';
 import { deadlineOf, startOf, type WorkflowObservation } from './workflow-observation.ts';
 import { end, hold } from './workflow-status.ts';
 
@@ -24,112 +24,84 @@ export function planCompletion(
   changes: Partial<StatusBody>,
 ): Decision {
   const { run, now, fanOuts } = observation;
-  const byStep = new Map(fanOuts.map(fanOut => [fanOut.spec.parent?.step ?? '', fanOut]));
+  const byStep = new Map(fanOuts.map(fanOut => [stepOf(fanOut), fanOut]));
   const unseen = (agent.waitFor ?? []).filter(step => !byStep.has(step));
   const podsDone = now - latestPodTime(observation);
   if (unseen.length > 0 && podsDone < FAN_OUT_VISIBLE_MS) return { ...NOTHING, requeueAfterMs: 1_000 };
 
-  const summary = addSummaries(...fanOuts.map(fanOut => fanOut.status?.childrenSummary ?? EMPTY_SUMMARY));
-  const errors = mergeErrors(
-    fanOuts.map(fanOut => ({
-      errors: fanOut.status?.detailedErrors ?? [],
-      omitted: fanOut.status?.detailedErrorsOmitted ?? 0,
-    })),
-  );
-  const below: Partial<StatusBody> =
-    fanOuts.length === 0
-      ? {}
-      : {
-          childrenSummary: summary,
-          treeSummary: addTreeSummaries(...fanOuts.map(fanOut => fanOut.status?.treeSummary ?? EMPTY_TREE)),
-          children: childrenText(summary),
-          ...(errors.errors.length === 0 ? {} : { detailedErrors: [...errors.errors] }),
-          ...(errors.omitted === 0 ? {} : { detailedErrorsOmitted: errors.omitted }),
-        };
   const completion = workflowCompletion({
-    pod: podOutcome(agent, run),
+    pod: podOutcome(agent),
     fanOuts: new Map([...byStep].map(([step, fanOut]) => [step, { ...fanOut.status, phase: fanOut.status?.phase }])),
     cancel: run.spec.cancel === true,
     deadlineMs: deadlineOf(observation, startOf(observation)),
     now,
   });
-  return decide(observation, completion, { ...changes, ...below });
+  return decide(observation, completion, { ...changes, ...fanOutSummary(fanOuts) });
 }
 
-/** An agent that was stopped by the deletion of its Pod tells of a cancel; without `spec.cancel` it was somebody else. */
-function podOutcome(agent: AgentVerdict, run: LiveRun): PodOutcome {
+function podOutcome(agent: AgentVerdict): PodOutcome {
   if (agent.state === 'succeeded') return { state: 'succeeded', waitFor: agent.waitFor };
   const { errorType = 'execution_failed', reason = 'AgentFailed', message = 'the agent gave no reason' } = agent;
-  if (errorType === 'canceled' && run.spec.cancel !== true) {
-    return {
-      state: 'failed',
-      errorType: 'execution_failed',
-      reason: 'PodDeleted',
-      message: 'the Pod of the run was deleted while it ran',
-    };
-  }
   return { state: 'failed', errorType, reason, message };
 }
 
 function decide(observation: WorkflowObservation, completion: Completion, changes: Partial<StatusBody>): Decision {
-  const unfinished = observation.fanOuts.filter(fanOut => !isTerminal(fanOut.status?.phase));
-  const cancel = unfinished.filter(fanOut => fanOut.spec.cancel !== true).map(cancelAction);
-  const requeueAfterMs = Math.max(0, deadlineOf(observation, startOf(observation)) - observation.now);
+  const { now, fanOuts, pods } = observation;
+  const unfinished = fanOuts.filter(fanOut => !isTerminal(fanOut.status?.phase)).filter(notCanceled);
+  const deadlineMs = deadlineOf(observation, startOf(observation));
+  const after = releaseActions(pods);
   switch (completion.state) {
-    case 'running':
+    case 'running': {
+      const message = 'the steps have ended, the children are running';
       return {
-        ...hold(
-          observation,
-          completion.phase,
-          'WaitingForChildren',
-          'the steps have ended, the children are running',
-          false,
-          changes,
-        ),
-        after: releaseActions(observation.pods),
-        requeueAfterMs,
+        ...hold(observation, completion.phase, 'WaitingForChildren', message, false, changes),
+        after,
+        requeueAfterMs: Math.max(0, deadlineMs - now),
       };
-    case 'stopping':
+    }
+    case 'stopping': {
+      const reason = stoppingReason(completion.cause);
       return {
-        ...hold(
-          observation,
-          completion.phase,
-          completion.cause === 'Cancel' ? 'Canceling' : 'TimingOut',
-          completion.message,
-          false,
-          changes,
-        ),
-        before: cancel,
-        after: releaseActions(observation.pods),
-        requeueAfterMs: 5_000,
+        ...hold(observation, completion.phase, reason, completion.message, false, changes),
+        before: mustStop(completion.cause, deadlineMs, now) ? unfinished.map(cancelAction) : [],
+        after,
+        requeueAfterMs: STOPPING_LOOK_MS,
       };
+    }
     case 'ended': {
-      const ended = end(observation, completion.phase, completion.errorType, completion.reason, completion.message, {
+      const { phase, errorType, reason, message, timeoutExceeded } = endedInTime(completion, observation.run);
+      const ended = end(observation, phase, errorType, reason, message, {
         ...changes,
-        ...(completion.timeoutExceeded ? { timeoutExceeded: true } : {}),
+        ...(timeoutExceeded ? { timeoutExceeded: true } : {}),
       });
-      return completion.phase === 'Succeeded'
-        ? ended
-        : { ...ended, before: unfinished.filter(waits).filter(notCanceled).map(cancelAction) };
+      return phase === 'Succeeded' ? ended : { ...ended, before: unfinished.filter(waits).map(cancelAction) };
     }
   }
 }
 
-/** A run whose Pod is through and that waits for the children of its last step. */
+/**
+ * A run whose Pod is through and that waits for the children of its last step. That step's fan-out is waited for even when its run is not
+ * there any more: it was deleted, and its children with it.
+ */
 export function planWaiting(observation: WorkflowObservation): Decision {
-  return planCompletion(observation, { state: 'succeeded', waitFor: waitingSteps(observation) }, {});
+  const { steps = [], stepsOmitted } = observation.run.status ?? {};
+  const last = stepsOmitted === undefined ? steps.at(-1)?.id : undefined;
+  const waitFor = new Set(observation.fanOuts.filter(waits).map(stepOf));
+  if (last !== undefined) waitFor.add(last);
+  return planCompletion(observation, { state: 'succeeded', waitFor: [...waitFor] }, {});
 }
 
-function latestPodTime(observation: WorkflowObservation): number {
-  const times = observation.pods.map(pod => {
-    const agent = pod.status?.containerStatuses?.find(status => status.state?.terminated !== undefined);
+/** When the last Pod's agent ended, milliseconds since the epoch; 0 without a Pod. */
+function latestPodTime({ pods }: WorkflowObservation): number {
+  const times = pods.map(pod => {
+    const agent = pod.status?.containerStatuses?.find(status => status.name === AGENT_CONTAINER);
     return Date.parse(agent?.state?.terminated?.finishedAt ?? pod.metadata.creationTimestamp);
   });
-  return times.length === 0 ? 0 : Math.max(...times);
+  return Math.max(0, ...times);
 }
 
-function waitingSteps({ fanOuts }: WorkflowObservation): string[] {
-  return fanOuts.filter(waits).map(fanOut => fanOut.spec.parent?.step ?? '');
+function stepOf(fanOut: LiveRun): string {
+  return fanOut.spec.parent?.step ?? '';
 }
 
 function waits(fanOut: LiveRun): boolean {
@@ -143,6 +115,3 @@ function notCanceled(run: LiveRun): boolean {
 function cancelAction(run: LiveRun): Action {
   return { kind: 'cancelRun', namespace: run.metadata.namespace!, name: run.metadata.name };
 }
-
-const EMPTY_SUMMARY = { total: 0, completed: 0, failed: 0, timedOut: 0, canceled: 0, running: 0, pending: 0 };
-const EMPTY_TREE = { ...EMPTY_SUMMARY, depth: 0 };

@@ -1,8 +1,10 @@
+import type { ContainerProblem } from './container-problem.ts';
 import type { Action, Decision } from './decision.ts';
 import { NOTHING } from './decision.ts';
+import { fanOutSummary } from './fan-out-summary.ts';
 import type { ObservedPod } from './observed.ts';
 import { planResult } from './plan-result.ts';
-import { type ContainerProblem, type PodState, podState } from './pod-state.ts';
+import { disruption, podState } from './pod-state.ts';
 import type { StatusBody } from './status.ts';
 import { currentPhase, deadlineOf, QUIET_START_MS, type WorkflowObservation } from './workflow-observation.ts';
 import { end, hold, reasonWord, recordAttempt, timedOut } from './workflow-status.ts';
@@ -12,55 +14,59 @@ const DEADLINE_BACKSTOP_MS = 45_000;
 
 /** A run with a Pod: how it stands. */
 export function planPod(observation: WorkflowObservation, pod: ObservedPod): Decision {
-  const state: PodState = podState(pod);
+  const state = podState(pod);
   const { run, now, options } = observation;
-  const created = Date.parse(pod.metadata.creationTimestamp);
-  const remove: Action = { kind: 'deletePod', name: pod.metadata.name, uid: pod.metadata.uid };
-  const going = pod.metadata.deletionTimestamp !== undefined;
   const attempt = recordAttempt(observation, pod);
 
   if (state.kind === 'finished') return planResult(observation, pod, state);
   if (state.kind === 'lost') {
-    if (run.spec.cancel === true)
-      return end(observation, 'Canceled', 'canceled', 'Canceled', 'the run was canceled', attempt);
+    if (run.spec.cancel === true) return canceled(observation, attempt);
     if (state.reason === 'DeadlineExceeded') return timedOut(observation, pod);
     return end(observation, 'Failed', 'execution_failed', reasonWord(state.reason), state.message, attempt);
   }
-  if (going) {
-    const gone = Date.parse(pod.metadata.deletionTimestamp!) + options.gracePeriodMs;
+  if (pod.metadata.deletionTimestamp !== undefined) {
+    const gone = Date.parse(pod.metadata.deletionTimestamp) + options.gracePeriodMs;
     if (now < gone) return { ...NOTHING, requeueAfterMs: gone - now };
-    const [phase, type, message] =
-      run.spec.cancel === true
-        ? (['Canceled', 'canceled', 'the run was canceled'] as const)
-        : (['Failed', 'execution_failed', 'the Pod of the run was deleted while it ran'] as const);
-    return end(observation, phase, type, phase === 'Canceled' ? 'Canceled' : 'PodDeleted', message, attempt);
+    if (run.spec.cancel === true) return canceled(observation, attempt);
+    const { reason, message } = disruption(pod);
+    if (reason === 'DeadlineExceeded') return timedOut(observation, pod);
+    return end(observation, 'Failed', 'execution_failed', reasonWord(reason), message, attempt);
   }
   if (run.spec.cancel === true) {
     return {
       ...hold(observation, currentPhase(run), 'Canceling', 'the run is being canceled', false, attempt),
-      before: [remove],
+      before: [remove(pod)],
     };
   }
-  const deadlineMs = deadlineOf(observation, created);
-  if (now >= deadlineMs + DEADLINE_BACKSTOP_MS) return { ...timedOut(observation, pod), before: [remove] };
+  const created = Date.parse(pod.metadata.creationTimestamp);
+  const backstop = deadlineOf(observation, created) + DEADLINE_BACKSTOP_MS - now;
+  if (backstop <= 0) return { ...timedOut(observation, pod), before: [remove(pod)] };
 
-  const problem = state.problem?.reason === 'OOMKilled' ? undefined : state.problem;
-  if (problem !== undefined) return planProblem(observation, pod, problem, attempt);
-  const backstop = deadlineMs + DEADLINE_BACKSTOP_MS - now;
+  const startLeft = created + options.startTimeoutMs - now;
+  if (state.problem !== undefined) {
+    const decision = planProblem(observation, pod, state.problem, startLeft, attempt);
+    return { ...decision, requeueAfterMs: decision.requeueAfterMs && Math.min(decision.requeueAfterMs, backstop) };
+  }
   if (state.kind === 'running') {
     return {
-      ...hold(observation, 'Running', 'Running', 'the steps are running', false, attempt),
+      ...hold(observation, 'Running', 'Running', 'the steps are running', false, {
+        ...attempt,
+        ...fanOutSummary(observation.fanOuts),
+      }),
       requeueAfterMs: backstop,
     };
   }
   if (now - created < QUIET_START_MS) return { ...NOTHING, requeueAfterMs: QUIET_START_MS };
-  if (now - created >= options.startTimeoutMs) {
-    const message = 'the Pod did not start in time and the node does not say why: look at its events';
-    return { ...end(observation, 'Failed', 'execution_failed', 'PodNotStarted', message, attempt), before: [remove] };
+  if (startLeft <= 0) {
+    const message = `the Pod did not start in time and the node does not say why: look at its events (kubectl -n ${pod.metadata.namespace} get events --field-selector involvedObject.name=${pod.metadata.name})`;
+    return {
+      ...end(observation, 'Failed', 'execution_failed', 'PodNotStarted', message, attempt),
+      before: [remove(pod)],
+    };
   }
   return {
     ...hold(observation, 'Pending', 'PodStarting', 'the Pod is starting', false, attempt),
-    requeueAfterMs: options.startTimeoutMs - (now - created),
+    requeueAfterMs: Math.min(startLeft, backstop),
   };
 }
 
@@ -69,18 +75,26 @@ function planProblem(
   observation: WorkflowObservation,
   pod: ObservedPod,
   problem: ContainerProblem,
+  startLeft: number,
   attempt: Partial<StatusBody>,
 ): Decision {
-  const { now, options } = observation;
-  const left = Date.parse(pod.metadata.creationTimestamp) + options.startTimeoutMs - now;
-  if (!problem.fatal && left > 0) {
-    return {
-      ...hold(observation, 'Pending', reasonWord(problem.reason), problem.message, true, attempt),
-      requeueAfterMs: left,
-    };
+  const reason = reasonWord(problem.reason);
+  if (!problem.fatal && startLeft > 0) {
+    // The kubelet words one problem in several ways; the first is kept, for each other one would be a status and an event.
+    const before = observation.run.status?.conditions?.find(condition => condition.type === 'Ready');
+    const message = before?.reason === reason ? before.message : problem.message;
+    return { ...hold(observation, 'Pending', reason, message, true, attempt), requeueAfterMs: startLeft };
   }
   return {
-    ...end(observation, 'Failed', 'execution_failed', reasonWord(problem.reason), problem.message, attempt),
-    before: [{ kind: 'deletePod', name: pod.metadata.name, uid: pod.metadata.uid }],
+    ...end(observation, 'Failed', 'execution_failed', reason, problem.message, attempt),
+    before: [remove(pod)],
   };
+}
+
+function canceled(observation: WorkflowObservation, attempt: Partial<StatusBody>): Decision {
+  return end(observation, 'Canceled', 'canceled', 'Canceled', 'the run was canceled', attempt);
+}
+
+function remove({ metadata }: ObservedPod): Action {
+  return { kind: 'deletePod', name: metadata.name, uid: metadata.uid };
 }

@@ -1,11 +1,16 @@
 import type { AgentResult } from '../../agent/contract.ts';
+import type { ContainerProblem } from './container-problem.ts';
 import type { Decision } from './decision.ts';
+import { NOTHING } from './decision.ts';
 import type { ObservedPod } from './observed.ts';
 import { planCompletion } from './plan-completion.ts';
-import type { ContainerProblem, PodState } from './pod-state.ts';
+import { disruption, type PodState } from './pod-state.ts';
 import { parseResult } from './result.ts';
 import type { WorkflowObservation } from './workflow-observation.ts';
-import { end, recordAttempt, resultStatus } from './workflow-status.ts';
+import { end, reasonWord, recordAttempt, resultStatus } from './workflow-status.ts';
+
+/** How long to wait for the kubelet to say why a container died, after the agent has ended, milliseconds: a few of its relists. */
+const CAUSE_WAIT_MS = 5_000;
 
 /** The agent's container has ended: what it says is the run's result. */
 export function planResult(
@@ -13,35 +18,45 @@ export function planResult(
   pod: ObservedPod,
   state: Extract<PodState, { kind: 'finished' }>,
 ): Decision {
+  const { run, now, stored } = observation;
   const attempt = recordAttempt(observation, pod);
   const result = parseResult(state.message);
   if (result === undefined) {
-    if (observation.run.spec.cancel === true)
+    if (run.spec.cancel === true)
       return end(observation, 'Canceled', 'canceled', 'Canceled', 'the run was canceled', attempt);
-    const cause =
-      state.problem?.message ?? `exit code ${state.exitCode}${state.reason === '' ? '' : `, ${state.reason}`}`;
-    return end(
-      observation,
-      'Failed',
-      'execution_failed',
-      'AgentFailed',
-      `the agent ended without a result: ${cause}`,
-      attempt,
-    );
+    const code = `exit code ${state.exitCode}${state.reason === '' ? '' : `, ${state.reason}`}`;
+    const message = `the agent ended without a result: ${state.cause?.message ?? `${code}; its log may say why`}`;
+    return end(observation, 'Failed', 'execution_failed', 'AgentFailed', message, attempt);
   }
-  if (result.ref !== undefined && observation.stored === 'missing') {
+  if (isUnexplained(result) && state.cause === undefined && !state.settled && now < state.finishedMs + CAUSE_WAIT_MS) {
+    return { ...NOTHING, requeueAfterMs: state.finishedMs + CAUSE_WAIT_MS - now };
+  }
+  if (result.ref !== undefined && stored === 'missing') {
     const message = `the ConfigMap ${result.ref.name} with the result is missing or does not match its digest`;
     return end(observation, 'Failed', 'execution_failed', 'ResultLost', message, attempt);
   }
-  const body = result.ref !== undefined && typeof observation.stored === 'object' ? observation.stored : result;
-  return planCompletion(observation, explained(result, state.problem), {
-    ...attempt,
-    ...resultStatus(body, result.ref),
-  });
+  const body = result.ref !== undefined && typeof stored === 'object' ? stored : result;
+  const verdict = stoppedByOthers(explained(result, state.cause), observation, pod);
+  return planCompletion(observation, verdict, { ...attempt, ...resultStatus(body, result.ref) });
 }
 
-/** A killed step looks like exit code 137; the kubelet knows that it was the memory limit. */
-function explained(result: AgentResult, problem: ContainerProblem | undefined): AgentResult {
-  if (result.state === 'succeeded' || problem?.reason !== 'OOMKilled') return result;
-  return { ...result, reason: 'OOMKilled', message: `${result.message ?? 'a step failed'} (${problem.message})` };
+/** The agent saw a container die, or not come up, and cannot know why. */
+function isUnexplained({ reason }: AgentResult): boolean {
+  return reason === 'StepContainerDied' || reason === 'StepContainerNotStarted';
+}
+
+/** What the kubelet knows better: a killed step looks like any other that ended. */
+function explained(result: AgentResult, cause: ContainerProblem | undefined): AgentResult {
+  if (result.state === 'succeeded' || cause === undefined) return result;
+  if (cause.reason !== 'OOMKilled' && !isUnexplained(result)) return result;
+  const message = `${result.message ?? 'a step failed'}: ${cause.message}`;
+  return { ...result, reason: reasonWord(cause.reason), message };
+}
+
+/** An agent that was told to stop reports a cancel; without `spec.cancel` it was not the user who ended the Pod. */
+function stoppedByOthers(result: AgentResult, { run }: WorkflowObservation, pod: ObservedPod): AgentResult {
+  if (result.errorType !== 'canceled' || run.spec.cancel === true) return result;
+  const { reason, message } = disruption(pod);
+  if (reason === 'DeadlineExceeded') return { ...result, errorType: 'timeout', reason, message };
+  return { ...result, errorType: 'execution_failed', reason: reasonWord(reason), message };
 }

@@ -4,27 +4,35 @@ import { runIdOf } from './identity.ts';
 import { buildPod } from './pod.ts';
 import type { PreparedWorkflow } from './prepare.ts';
 import { rfc3339 } from './status.ts';
-import { deadlineOf, QUIET_START_MS, type WorkflowObservation } from './workflow-observation.ts';
+import { deadlineOf, type PodRefusal, QUIET_START_MS, type WorkflowObservation } from './workflow-observation.ts';
 import { end, hold } from './workflow-status.ts';
+
+/** Time between two looks at what a run waits for, milliseconds. */
+const LOOK_AGAIN_MS = 5_000;
+/** Time between two tries while a ResourceQuota is used up, milliseconds: nothing tells us when there is room again. */
+const QUOTA_RETRY_MS = 15_000;
 
 /** A run without a Pod: whether it gets one now. */
 export function planStart(observation: WorkflowObservation): Decision {
   const { run, now, preparation, options } = observation;
   const deadlineMs = deadlineOf(observation, undefined);
+  if (observation.lineage === 'ending') return NOTHING;
   if (run.spec.cancel === true)
     return end(observation, 'Canceled', 'canceled', 'Canceled', 'the run was canceled before it started');
+  if (observation.lineage === 'gone') {
+    const message = 'the run that started it has ended or was deleted: nobody waits for this one';
+    return end(observation, 'Canceled', 'canceled', 'ParentGone', message);
+  }
   if (now >= deadlineMs) {
-    return end(
-      observation,
-      'TimedOut',
-      'timeout',
-      'DeadlineExceeded',
-      'the time limit was over before the run could start',
-      { timeoutExceeded: true },
-    );
+    const message = 'the time limit was over before the run could start';
+    return end(observation, 'TimedOut', 'timeout', 'DeadlineExceeded', message, { timeoutExceeded: true });
   }
   if (run.spec.suspend === true)
     return hold(observation, 'Pending', 'Suspended', 'the run is suspended: set spec.suspend to false to start it');
+  if (!observation.admitted) {
+    const message = 'waiting for its turn: the concurrency limit of the fan-out is reached';
+    return { ...hold(observation, 'Queued', 'ConcurrencyLimit', message), requeueAfterMs: deadlineMs - now };
+  }
   if (preparation === undefined) return NOTHING;
   switch (preparation.kind) {
     case 'failed':
@@ -34,19 +42,43 @@ export function planStart(observation: WorkflowObservation): Decision {
       if (left <= 0) return end(observation, 'Failed', 'execution_failed', preparation.reason, preparation.message);
       return {
         ...hold(observation, 'Pending', preparation.reason, preparation.message, true),
-        requeueAfterMs: Math.min(left, 5_000),
+        requeueAfterMs: Math.min(left, LOOK_AGAIN_MS),
       };
     }
     case 'ready':
-      if (!observation.admitted) {
-        return hold(
-          observation,
-          'Queued',
-          'ConcurrencyLimit',
-          'waiting for its turn: the concurrency limit of the fan-out is reached',
-        );
-      }
+      if (run.spec.dryRun === true) return endDryRun(observation, preparation);
+      if (observation.refusal !== undefined) return planRefused(observation, observation.refusal, deadlineMs);
       return start(observation, preparation, deadlineMs);
+  }
+}
+
+function endDryRun(observation: WorkflowObservation, prepared: PreparedWorkflow): Decision {
+  const containers = `${prepared.containers.length} step container${prepared.containers.length === 1 ? '' : 's'}`;
+  const message = `dry run: ${prepared.workflow.name} of ${prepared.slug} would run at ${prepared.commit.slice(0, 12)} in a Pod with ${containers}`;
+  return end(observation, 'Succeeded', undefined, 'DryRun', message);
+}
+
+/** A quota may have room later, and a service account or a webhook may come to be; what is wrong in itself stays so. */
+function planRefused(observation: WorkflowObservation, refusal: PodRefusal, deadlineMs: number): Decision {
+  const { run, now, options } = observation;
+  const { reason, message } = refusal;
+  switch (reason) {
+    case 'QuotaExceeded':
+      return {
+        ...hold(observation, 'Queued', reason, message, true),
+        requeueAfterMs: Math.min(QUOTA_RETRY_MS, deadlineMs - now),
+      };
+    case 'PodForbidden': {
+      const left = Date.parse(run.metadata.creationTimestamp) + options.startTimeoutMs - now;
+      if (left <= 0) return end(observation, 'Failed', 'execution_failed', reason, message);
+      return {
+        ...hold(observation, 'Pending', reason, message, true),
+        requeueAfterMs: Math.min(left, LOOK_AGAIN_MS),
+      };
+    }
+    case 'PodInvalid':
+    case 'PodConflict':
+      return end(observation, 'Failed', 'execution_failed', reason, message);
   }
 }
 

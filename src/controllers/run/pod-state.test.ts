@@ -33,9 +33,17 @@ describe('state of a Pod', () => {
   });
 
   it.each([
-    ['image', waiting('ErrImagePull'), 'image step-0:1 of container step-0 cannot be pulled: check its name and imagePullSecrets'],
+    [
+      'image',
+      waiting('ErrImagePull'),
+      'image step-0:1 of container step-0 cannot be pulled: check its name and imagePullSecrets',
+    ],
     ['image name', waiting('InvalidImageName'), '"step-0:1" is not a valid image name: correct image in tako.yml'],
-    ['Secret', waiting('CreateContainerConfigError'), 'check that the Secrets and keys in spec.secrets of the TakoRepository exist'],
+    [
+      'Secret',
+      waiting('CreateContainerConfigError'),
+      'check that the Secrets and keys in spec.secrets of the TakoRepository exist',
+    ],
     ['start', terminated('StartError', 128), 'image step-0:1 must have /bin/sh and run as a user other than root'],
     ['start', terminated('ContainerCannotRun', 128), 'image step-0:1 must have /bin/sh'],
   ])('given a step container with a bad %s, then the message says what to do', (_, container, text) => {
@@ -47,12 +55,15 @@ describe('state of a Pod', () => {
     ['ErrImagePull', waiting('ErrImagePull')],
     ['StartError', terminated('StartError', 128)],
     ['InvalidImageName', waiting('InvalidImageName')],
-  ])('given an agent with %s, then the message is for the administrator, not for the author of tako.yml', (_, agent) => {
-    const found = state({ containers: { agent, 'step-0': running } });
-    expect(found.kind).toBe('starting');
-    expect(found.kind === 'starting' && found.problem?.message).toContain('TAKO_AGENT_IMAGE');
-    expect(found.kind === 'starting' && found.problem?.message).not.toContain('tako.yml');
-  });
+  ])(
+    'given an agent with %s, then the message is for the administrator, not for the author of tako.yml',
+    (_, agent) => {
+      const found = state({ containers: { agent, 'step-0': running } });
+      expect(found.kind).toBe('starting');
+      expect(found.kind === 'starting' && found.problem?.message).toContain('TAKO_AGENT_IMAGE');
+      expect(found.kind === 'starting' && found.problem?.message).not.toContain('tako.yml');
+    },
+  );
 
   it('given a problem that can pass and one that cannot, then the latter is told', () => {
     const found = state({
@@ -106,7 +117,9 @@ describe('state of a Pod', () => {
   });
 
   it('given a memory kill while the agent runs, then nothing keeps the Pod from starting: the agent will tell', () => {
-    expect(state({ containers: { agent: running, 'step-0': terminated('OOMKilled', 137) } })).toEqual({ kind: 'running' });
+    expect(state({ containers: { agent: running, 'step-0': terminated('OOMKilled', 137) } })).toEqual({
+      kind: 'running',
+    });
   });
 
   it('given an agent that was killed for its memory, then the workflow is not blamed', () => {
@@ -124,12 +137,19 @@ describe('state of a Pod', () => {
   });
 
   it('given step containers that ended after their agent, then there is no cause', () => {
-    const found = state({ containers: { agent: terminated('Completed', 0, '{}'), 'step-0': terminated('Completed', 0) } });
+    const found = state({
+      containers: { agent: terminated('Completed', 0, '{}'), 'step-0': terminated('Completed', 0) },
+    });
     expect(found).not.toHaveProperty('cause');
   });
 
   it.each([
-    ['evicted', { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' }, 'Evicted', 'low on resource'],
+    [
+      'evicted',
+      { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' },
+      'Evicted',
+      'low on resource',
+    ],
     ['ended by its deadline', { phase: 'Failed', reason: 'DeadlineExceeded' }, 'DeadlineExceeded', 'left no result'],
     ['gone without a word', { phase: 'Failed' }, 'PodLost', 'look at the node'],
     ['strangely successful', { phase: 'Succeeded' }, 'PodLost', 'left no result'],

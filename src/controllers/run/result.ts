@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type AgentResult, PROTOCOL_VERSION } from '../../agent/contract.ts';
+import { type AgentResult, PROTOCOL_VERSION, type ResultBody } from '../../agent/contract.ts';
 import { ERROR_TYPES } from '../../api/takorun.ts';
 
 const stepSchema = z.object({
@@ -10,7 +10,7 @@ const stepSchema = z.object({
   message: z.string().max(1_024).optional(),
 });
 
-export const resultBodySchema = z.object({
+const resultBodySchema = z.object({
   steps: z.array(stepSchema).max(4_096),
   outputs: z.record(z.string().max(260), z.string()).optional(),
 });
@@ -34,6 +34,15 @@ const resultSchema = resultBodySchema.extend({
 export function parseResult(message: string): AgentResult | undefined {
   try {
     return resultSchema.parse(JSON.parse(message)) as AgentResult;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The part of a result that the agent stored apart; undefined when it is none. */
+export function parseResultBody(text: string): ResultBody | undefined {
+  try {
+    return resultBodySchema.parse(JSON.parse(text)) as ResultBody;
   } catch {
     return undefined;
   }

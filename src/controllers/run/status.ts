@@ -1,4 +1,4 @@
-import type { TakoRunStatus } from '../../api/takorun.ts';
+import type { DetailedError, SkippedSubscriber, TakoRunStatus } from '../../api/takorun.ts';
 
 /** A status without what follows from the verdict. */
 export type StatusBody = Omit<TakoRunStatus, 'conditions' | 'observedGeneration' | 'phase' | 'message'>;
@@ -24,4 +24,30 @@ export function wellFormed<T>(value: T): T {
   if (Array.isArray(value)) return value.map(wellFormed) as T;
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, wellFormed(member)])) as T;
+}
+
+/** Bytes that all detailed errors of a status may have, and as many again all skipped subscribers: a status stays below 100 KiB. */
+const LIST_BYTES = 40 * 1024;
+/** Lengths of a message that are tried, UTF-16 units; the first is the API's bound. */
+const MESSAGE_LENGTHS = [512, 256, 128, 64, 32, 1] as const;
+
+/** The errors, their messages cut so far that all together keep a status small. */
+export function boundErrors(errors: readonly DetailedError[]): DetailedError[] {
+  return bounded(errors, (error, max) => ({ ...error, errorMessage: clip(error.errorMessage, max) }));
+}
+
+/** The skipped subscribers, likewise. */
+export function boundSkipped(skipped: readonly SkippedSubscriber[]): SkippedSubscriber[] {
+  return bounded(skipped, (one, max) =>
+    one.message === undefined ? one : { ...one, message: clip(one.message, max) },
+  );
+}
+
+function bounded<T>(list: readonly T[], cut: (one: T, max: number) => T): T[] {
+  let result = [...list];
+  for (const max of MESSAGE_LENGTHS) {
+    result = list.map(one => cut(one, max));
+    if (Buffer.byteLength(JSON.stringify(result)) <= LIST_BYTES) break;
+  }
+  return result;
 }

@@ -7,6 +7,7 @@ export const TOO_DEEP = 'the expression is nested too deeply';
 
 const POSITION = /^<input>:(\d+):(\d+): (.*)$/s;
 const NO_FIELD = /^field not found: (.*)$/s;
+const OUT_OF_BOUNDS = /^index (-?\d+) out of bounds/;
 const NO_OVERLOAD = /^found no matching overload for '(.*?)' applied to '(.*)'$/s;
 
 /** The library's complaint about an expression that does not parse. */
@@ -34,6 +35,8 @@ export function explainEvaluation(error: CelError, expression: Expression): stri
   const where = part === undefined ? '' : `${shorten(spelling(part), 100)}: `;
   const [, field] = NO_FIELD.exec(error.message) ?? [];
   if (field !== undefined) return `${where}there is no ${shorten(field, 60)} here; has(...) asks whether there is one`;
+  const [, index] = OUT_OF_BOUNDS.exec(error.message) ?? [];
+  if (index !== undefined) return `${where}the list has no item ${index}`;
   const [, name, types] = NO_OVERLOAD.exec(error.message) ?? [];
   if (name !== undefined) return `${where}${name.replaceAll('_', '')} cannot be used with ${shorten(types ?? '', 100)}`;
   if (error.message === 'unresolved attribute') return `${where}has no value here`;

@@ -40,7 +40,8 @@ export class TemplateFault extends Error {
 export function templateError(text: string, span: Span, fault: { message: string; at: number }): TemplateError {
   const { line, column } = positionOf(text, fault.at);
   const expression = showExpression(text, span);
-  return { message: `${line}:${column} ${expression}: ${fault.message}`, expression, offset: fault.at, line, column };
+  const shown = expression === '' ? '' : ` ${expression}`;
+  return { message: `${line}:${column}${shown}: ${fault.message}`, expression, offset: fault.at, line, column };
 }
 
 /** An action as written, on one line, not too long. */

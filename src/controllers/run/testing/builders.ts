@@ -7,9 +7,9 @@ import { buildEventRun, buildWorkflowRun, type RunOptions } from '../../../fanou
 import { groupSteps } from '../../../workflow/containers.ts';
 import { parseTakoFile } from '../../../workflow/parse.ts';
 import type { TakoFile } from '../../../workflow/types.ts';
+import type { EventObservation } from '../event-observation.ts';
 import type { LiveRepository, LiveRun, ObservedPod } from '../observed.ts';
 import { DEFAULT_RUN_OPTIONS, type RunOptions as Settings } from '../options.ts';
-import type { EventObservation } from '../plan-event.ts';
 import type { PreparedWorkflow } from '../prepare.ts';
 import type { WorkflowObservation } from '../workflow-observation.ts';
 

@@ -2,7 +2,7 @@ import type { Word } from '../shell/syntax.ts';
 import { literalText } from '../shell/words.ts';
 import { placeCode } from './code.ts';
 import { placeArguments } from './commands.ts';
-import { type Placing, hasHoles, recordAssignment, refuseWord, refuseWords } from './placing.ts';
+import { hasHoles, type Placing, recordAssignment, refuseWord, refuseWords } from './placing.ts';
 import { headText } from './programs.ts';
 import { REFUSALS } from './refusals.ts';
 import { placeWord } from './words.ts';
@@ -21,6 +21,11 @@ export const BUILTIN_RULES: Readonly<Record<string, BuiltinRule>> = {
   '.': placeSource,
   source: placeSource,
   let: evaluated,
+  exit: evaluated,
+  return: evaluated,
+  shift: evaluated,
+  break: evaluated,
+  continue: evaluated,
   read: names,
   unset: names,
   getopts: names,
@@ -73,9 +78,7 @@ function placePrintf(placing: Placing, args: readonly Word[]): void {
   }
 }
 
-const BINARY_OPERATORS: ReadonlySet<string> = new Set(
-  '= == != < > -eq -ne -lt -le -gt -ge -nt -ot -ef'.split(' '),
-);
+const BINARY_OPERATORS: ReadonlySet<string> = new Set('= == != < > -eq -ne -lt -le -gt -ge -nt -ot -ef'.split(' '));
 const UNARY_OPERATOR = /^-[a-uw-zA-QS-Z]$/;
 
 /**
@@ -115,6 +118,8 @@ function placeDeclaration(placing: Placing, args: readonly Word[]): void {
       continue;
     }
     const name = NAME.exec(headText(word))?.[0];
+    // An expansion that brings no value may bring options.
+    attributes ||= text === undefined && name === undefined;
     if (attributes && name !== undefined) placing.attributed.add(name);
     if (!hasHoles(placing, word)) continue;
     const isAssignment = name !== undefined && headText(word).startsWith(`${name}=`);

@@ -3,7 +3,7 @@ import { literalText } from '../shell/words.ts';
 import { BUILTIN_RULES } from './builtins.ts';
 import { placeCode } from './code.ts';
 import { type Placing, refuseWord, refuseWords } from './placing.ts';
-import { type CodeSource, baseName, findProgram, interpreterSource, shellSource, unwrap } from './programs.ts';
+import { baseName, type CodeSource, findProgram, interpreterSource, shellSource, unwrap } from './programs.ts';
 import { interpreterRefusal, REFUSALS, wrapperRefusal } from './refusals.ts';
 import { placeSed } from './sed.ts';
 import { placeWord } from './words.ts';

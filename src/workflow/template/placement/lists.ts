@@ -1,8 +1,18 @@
-import type { CaseCommand, Command, ForCommand, List, Pipeline, Redirect, SimpleCommand, TestCommand } from '../shell/syntax.ts';
+import type {
+  CaseCommand,
+  Command,
+  ForCommand,
+  List,
+  Pipeline,
+  Redirect,
+  SimpleCommand,
+  TestCommand,
+} from '../shell/syntax.ts';
 import { literalText } from '../shell/words.ts';
 import { placeCode } from './code.ts';
 import { placeCommand } from './commands.ts';
 import { type Placing, recordAssignment, refuse, refuseWord, refusing } from './placing.ts';
+import { findProgram } from './programs.ts';
 import { REFUSALS } from './refusals.ts';
 import { readsCode } from './stdin.ts';
 import { placeDocument, placeWord } from './words.ts';
@@ -95,12 +105,14 @@ function placeTest(placing: Placing, { words }: TestCommand): void {
 function placeRedirects(placing: Placing, command: Command, redirects: readonly Redirect[]): void {
   if (redirects.length === 0) return;
   const code = readsCode(command);
+  const shell = command.kind === 'simple' && findProgram(literalText(command.words[0]))?.kind === 'shell';
+  const always = shell ? undefined : REFUSALS.stdinCode;
   for (const { operator, target, hereDocument } of redirects) {
     const isInput = operator.startsWith('<') && operator !== '<&';
     if (hereDocument !== undefined && !hereDocument.quoted && code) {
-      placeCode(placing, [{ parts: hereDocument.parts }], command.kind === 'simple' ? undefined : REFUSALS.stdinCode);
+      placeCode(placing, [{ parts: hereDocument.parts }], always);
     } else if (hereDocument !== undefined) placeDocument(placing, hereDocument.parts);
-    else if (operator === '<<<' && code) placeCode(placing, [target], command.kind === 'simple' ? undefined : REFUSALS.stdinCode);
+    else if (operator === '<<<' && code) placeCode(placing, [target], always);
     else if (isInput && code) refuseWord(placing, target, REFUSALS.sourcedFile);
     else if (operator === '>&' || operator === '<&') refuseWord(placing, target, REFUSALS.descriptor);
     else placeWord(placing, target, 'word');

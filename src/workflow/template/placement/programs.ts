@@ -17,7 +17,9 @@ const INTERPRETERS: readonly { readonly name: RegExp; readonly inline: RegExp }[
 
 /** Programs that take code from their arguments or their input in so many ways that no value is accepted in their arguments. */
 const CODE_PROGRAMS: ReadonlySet<string> = new Set(
-  'awk gawk mawk nawk jq yq gojq ssh su runuser script watch parallel at batch ed ex vi vim nvim dc gdb psql mysql mariadb sqlite3'.split(' '),
+  'awk gawk mawk nawk jq yq gojq ssh su runuser script watch parallel at batch ed ex vi vim nvim dc gdb psql mysql mariadb sqlite3'.split(
+    ' ',
+  ),
 );
 
 export type Program =
@@ -41,7 +43,7 @@ export function baseName(path: string): string {
 
 /** Where the code of a shell or an interpreter comes from. Indexes are those of its words, the name at 0. */
 export type CodeSource =
-  | { readonly kind: 'stdin'; /** First of the arguments to the code. */ readonly rest: number }
+  | { readonly kind: 'stdin' /** First of the arguments to the code. */; readonly rest: number }
   | { readonly kind: 'file'; readonly rest: number }
   /** In the arguments. `code` is where. */
   | { readonly kind: 'inline'; readonly code: number; readonly rest: number }
@@ -93,7 +95,8 @@ function fileOrStdin(word: Word, index: number): CodeSource {
 /** A path such as `"$DIR/build.sh"`: no values, each expansion quoted, so that it is one argument and no option. */
 function isCertainlyOperand({ parts }: Word): boolean {
   const quoted = parts.every(
-    part => part.kind === 'literal' || (part.kind === 'parameter' && part.quoting === 'double' && part.word === undefined),
+    part =>
+      part.kind === 'literal' || (part.kind === 'parameter' && part.quoting === 'double' && part.word === undefined),
   );
   return quoted && parts.some(part => part.kind === 'literal' && /[./]/.test(part.text));
 }

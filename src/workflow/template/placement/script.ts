@@ -1,3 +1,4 @@
+import { offsetsBetween } from '../shell/offsets.ts';
 import { parseScript } from '../shell/parse.ts';
 import { placeList } from './lists.ts';
 import type { Placement } from './placement.ts';
@@ -5,8 +6,8 @@ import { type Placing, place, refuse } from './placing.ts';
 import { REFUSALS } from './refusals.ts';
 
 /**
- * Finds out where each hole of a script stands and what becomes of it there. `text` has one character for each hole, at `offsets`; what the
- * holes hold plays no part. `inCode`: the script is code within a script. Throws a ShellSyntaxError.
+ * Finds out where each hole of a script stands and what becomes of it there. `text` has one character for each hole, at `offsets`; ascending; what
+ * the holes hold plays no part. `inCode`: the script is code within a script. Throws a ShellSyntaxError.
  */
 export function placeHoles(
   text: string,
@@ -16,7 +17,7 @@ export function placeHoles(
   const { list, commentHoles } = parseScript(text, offsets);
   const placing: Placing = {
     placements: new Map(),
-    holesBetween: (from, to) => offsets.filter(offset => offset >= from && offset < to),
+    holesBetween: (from, to) => offsetsBetween(offsets, from, to),
     assignments: [],
     attributed: new Set(),
     inSubstitution: false,

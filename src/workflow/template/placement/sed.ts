@@ -17,7 +17,9 @@ const FILE_OPTION = /^(?:-[nEriszu]*f|--file)/;
  * in a workflow, so a value is accepted in one plain `s/old/new/`, when it holds nothing that means something there.
  */
 export function placeSed(placing: Placing, args: readonly Word[]): void {
-  let scriptSeen = args.some(word => SCRIPT_OPTION.test(literalText(word) ?? '') || ATTACHED_SCRIPT.test(headText(word)));
+  let scriptSeen = args.some(
+    word => SCRIPT_OPTION.test(literalText(word) ?? '') || ATTACHED_SCRIPT.test(headText(word)),
+  );
   scriptSeen ||= args.some(word => FILE_OPTION.test(headText(word)));
   for (const [index, word] of args.entries()) {
     const option = literalText(word)?.startsWith('-') === true;
@@ -31,7 +33,8 @@ export function placeSed(placing: Placing, args: readonly Word[]): void {
 }
 
 /** Address, `s`, a delimiter that no value may hold, old, new, flags that neither run nor write. */
-const SUBSTITUTION = /^(?:\d+|\$|\/[^/\\\u0001]*\/)?s([^A-Za-z0-9._+:=\\\n\u0001-])((?:(?!\1)[^\\\n]|\\[^\n\u0001])*)\1((?:(?!\1)[^\\\n]|\\[^\n\u0001])*)\1[gpiI0-9]*$/;
+const SUBSTITUTION =
+  /^(?:\d+|\$|\/[^/\\\u0001]*\/)?s([^A-Za-z0-9._+:=\\\n\u0001-])((?:(?!\1)[^\\\n]|\\[^\n\u0001])*)\1((?:(?!\1)[^\\\n]|\\[^\n\u0001])*)\1[gpiI0-9]*$/;
 
 function placeScript(placing: Placing, word: Word): void {
   let text = '';

@@ -48,7 +48,9 @@ function wordsReadCode(words: readonly Word[]): boolean {
   if (wrapped?.command === undefined) return false;
   const command = words.slice(wrapped.command);
   // xargs makes arguments of what it reads, and the code of a shell may hold them.
-  return wordsReadCode(command) || (name?.endsWith('xargs') === true && findProgram(literalText(command[0])) !== undefined);
+  return (
+    wordsReadCode(command) || (name?.endsWith('xargs') === true && findProgram(literalText(command[0])) !== undefined)
+  );
 }
 
 /** Take their code from arguments and read data. */

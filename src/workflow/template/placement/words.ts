@@ -27,7 +27,10 @@ export function placeWord(placing: Placing, word: Pick<Word, 'parts'>, bare: Bar
     }
     const next = parts[index + 1];
     const textFollows = next !== undefined && next.kind !== 'hole';
-    place(placing, part.offset, { kind: 'accepted', form: bare === 'word' ? WORD : { kind: 'split', alone, textFollows } });
+    place(placing, part.offset, {
+      kind: 'accepted',
+      form: bare === 'word' ? WORD : { kind: 'split', alone, textFollows },
+    });
   }
 }
 
@@ -75,14 +78,23 @@ function placeParameter(placing: Placing, { word, operator, quoting }: Parameter
     if (part.kind !== 'hole') placePart(placing, part);
     else if (pattern && quoting === 'document') refuse(placing, [part.offset], REFUSALS.hereDocumentPattern);
     else if (assigns && quoting === 'none') refuse(placing, [part.offset], REFUSALS.unquotedAssignment);
-    else place(placing, part.offset, { kind: 'accepted', form: pattern && part.quoting !== 'single' ? WORD : quotedForm(part) });
+    else
+      place(placing, part.offset, {
+        kind: 'accepted',
+        form: pattern && part.quoting !== 'single' ? WORD : quotedForm(part),
+      });
   }
 }
 
 /** Why an unquoted value cannot stand at this place of its word, apart from what the word is. */
 function bareRefusal(parts: readonly Part[], index: number): Refusal | undefined {
   const before = parts[index - 1];
-  if (before?.kind === 'literal' && before.quoting === 'none' && !before.escaped && /(?:^|[=:])~[^/]*$/.test(before.text)) {
+  if (
+    before?.kind === 'literal' &&
+    before.quoting === 'none' &&
+    !before.escaped &&
+    /(?:^|[=:])~[^/]*$/.test(before.text)
+  ) {
     return REFUSALS.tilde;
   }
   return bracesAround(parts.slice(0, index)) ? REFUSALS.brace : undefined;

@@ -1,3 +1,4 @@
+import { offsetsBetween } from './offsets.ts';
 import type { HereDocument } from './syntax.ts';
 
 /** What the text of a hole is; it is told apart from the same character of the script by its offset. */
@@ -88,8 +89,16 @@ export class Cursor {
     return found;
   }
 
+  /** Takes a run of characters of one class (`pattern` is sticky and cannot match a hole's character), up to the end at most. */
+  run(pattern: RegExp): string {
+    pattern.lastIndex = this.at;
+    const length = Math.min(pattern.exec(this.text)?.[0].length ?? 0, this.limit - this.at);
+    this.at += length;
+    return this.text.slice(this.at - length, this.at);
+  }
+
   holesBetween(from: number, to: number): number[] {
-    return this.#sortedHoles.filter(offset => offset >= from && offset < to);
+    return offsetsBetween(this.#sortedHoles, from, to);
   }
 
   /** Spaces, tabs and continued lines. */
@@ -107,7 +116,8 @@ export class Cursor {
     this.#depth++;
     this.#constructs++;
     if (this.#depth > MAX_DEPTH) this.fail(`more than ${MAX_DEPTH} nested constructs`);
-    if (this.#constructs > MAX_CONSTRUCTS) this.fail('the script is too complicated to find out where its values stand');
+    if (this.#constructs > MAX_CONSTRUCTS)
+      this.fail('the script is too complicated to find out where its values stand');
     const result = rule();
     this.#depth--;
     return result;

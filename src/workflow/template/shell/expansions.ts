@@ -1,7 +1,7 @@
 import { readList } from './commands.ts';
 import type { Cursor } from './cursor.ts';
 import { readBraces } from './parameter.ts';
-import type { CommandPart, LiteralPart, List, OpaquePart, OpaqueReason, Part, Quoting } from './syntax.ts';
+import type { CommandPart, List, LiteralPart, OpaquePart, OpaqueReason, Part, Quoting } from './syntax.ts';
 import { readDoubleQuotes } from './words.ts';
 
 const NAME = /\$[A-Za-z_][A-Za-z0-9_]*/y;
@@ -151,7 +151,8 @@ function readDollarSingle(cursor: Cursor): OpaquePart {
   cursor.at += 2;
   while (!cursor.startsWith("'")) {
     if (cursor.atEnd) cursor.fail("the $' that begins here has no end", start);
-    if (cursor.startsWith("\\'")) cursor.fail("shells disagree about where this $'...' ends; write the quote as \\047", start);
+    if (cursor.startsWith("\\'"))
+      cursor.fail("shells disagree about where this $'...' ends; write the quote as \\047", start);
     cursor.at += cursor.char() === '\\' ? 2 : 1;
   }
   cursor.at++;

@@ -58,7 +58,8 @@ function findEnd(
     const text = cursor.text.slice(line, lineEnd);
     const hasHole = cursor.holesBetween(line, lineEnd).length > 0;
     if (!hasHole && (stripTabs ? text.replace(/^\t+/, '') : text) === delimiter) {
-      if (continued) cursor.fail('shells disagree whether this here-document ends behind a line that ends in a backslash', at);
+      if (continued)
+        cursor.fail('shells disagree whether this here-document ends behind a line that ends in a backslash', at);
       return { end: line, next: Math.min(lineEnd + 1, cursor.limit) };
     }
     continued = !quoted && /(?:^|[^\\])(?:\\\\)*\\$/.test(text);

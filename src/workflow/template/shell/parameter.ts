@@ -37,7 +37,10 @@ function readBraceWord(cursor: Cursor, quoting: Quoting, start: number): Part[] 
       if (cursor.atEnd) unterminated();
       return cursor.startsWith('}');
     };
-    const parts = quoting === 'double' || quoting === 'document' ? readQuotedBraceWord(cursor, quoting, atClose) : readParts(cursor, atClose);
+    const parts =
+      quoting === 'double' || quoting === 'document'
+        ? readQuotedBraceWord(cursor, quoting, atClose)
+        : readParts(cursor, atClose);
     cursor.at++;
     return parts;
   });
@@ -72,7 +75,10 @@ function readDisputedQuotes(cursor: Cursor, quote: string, quoting: Quoting): Pa
   const start = cursor.at++;
   while (!cursor.startsWith(quote)) {
     if (cursor.atEnd || (!cursor.atHole && '}"\'\\$`\n'.includes(cursor.char()))) {
-      cursor.fail('shells disagree about quotes within ${...} within double quotes; put the text into a variable', start);
+      cursor.fail(
+        'shells disagree about quotes within ${...} within double quotes; put the text into a variable',
+        start,
+      );
     }
     cursor.at++;
   }

@@ -1,4 +1,4 @@
-import { type Cursor, HOLE_CHARACTER } from './cursor.ts';
+import type { Cursor } from './cursor.ts';
 import { readBacktick, readDollar, readProcessSubstitution } from './expansions.ts';
 import type { LiteralPart, Part, Quoting, Word } from './syntax.ts';
 
@@ -32,9 +32,8 @@ export function readParts(cursor: Cursor, stop: () => boolean): Part[] {
       parts.hole(cursor.at++, 'none');
       continue;
     }
-    const run = cursor.match(PLAIN_RUN);
-    if (run !== undefined) {
-      cursor.at += run.length;
+    const run = cursor.run(PLAIN_RUN);
+    if (run !== '') {
       parts.literal(run, 'none', false, cursor.at);
       continue;
     }
@@ -87,9 +86,8 @@ export function readExpandedCharacter(cursor: Cursor, parts: PartList, quoting: 
     parts.hole(cursor.at++, quoting);
     return;
   }
-  const run = cursor.match(EXPANDED_RUN);
-  if (run !== undefined) {
-    cursor.at += run.length;
+  const run = cursor.run(EXPANDED_RUN);
+  if (run !== '') {
     parts.literal(run, quoting, false, cursor.at);
     return;
   }
@@ -119,8 +117,7 @@ export function readSingleQuotes(cursor: Cursor, parts: PartList): void {
     if (cursor.atEnd) cursor.fail('the single quote that begins here has no end', open);
     if (cursor.atHole) parts.hole(cursor.at++, 'single');
     else {
-      const run = cursor.match(SINGLE_QUOTED_RUN) ?? HOLE_CHARACTER;
-      cursor.at += run.length;
+      const run = cursor.run(SINGLE_QUOTED_RUN) || cursor.text[cursor.at++]!;
       parts.literal(run, 'single', false, cursor.at);
     }
   }
@@ -128,7 +125,12 @@ export function readSingleQuotes(cursor: Cursor, parts: PartList): void {
 }
 
 /** A backslash and what it makes literal; a continued line vanishes. */
-export function readEscape(cursor: Cursor, parts: PartList, quoting: Quoting, escapes: (next: string) => boolean): void {
+export function readEscape(
+  cursor: Cursor,
+  parts: PartList,
+  quoting: Quoting,
+  escapes: (next: string) => boolean,
+): void {
   const backslash = cursor.at++;
   if (cursor.atHole) {
     parts.push({ kind: 'opaque', reason: 'afterBackslash', holes: [cursor.at], quoting, end: ++cursor.at });

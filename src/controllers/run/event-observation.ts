@@ -1,0 +1,32 @@
+import { inheritedDeadline, runDeadline } from '../../fanout/deadline.ts';
+import type { RunObject } from '../../fanout/objects.ts';
+import { milliseconds } from './durations.ts';
+import type { Expansion } from './expand.ts';
+import type { LiveRun } from './observed.ts';
+import type { RunOptions } from './options.ts';
+import type { Lineage } from './workflow-observation.ts';
+
+/** All that a decision about an event run rests on. */
+export interface EventObservation {
+  readonly run: LiveRun;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly options: RunOptions;
+  /** Runs that this one created. */
+  readonly children: readonly RunObject[];
+  readonly lineage: Lineage;
+  /** What matching gave; only while the event is not expanded. Its children exist already, unless it is a dry run. */
+  readonly expansion?: Expansion | undefined;
+}
+
+/** When an event run ends at the latest, milliseconds since the epoch. */
+export function eventDeadline({ run, options }: Pick<EventObservation, 'run' | 'options'>): number {
+  const createdMs = Date.parse(run.metadata.creationTimestamp);
+  const inheritedMs = inheritedDeadline(run);
+  return runDeadline({
+    createdMs,
+    startedMs: createdMs,
+    timeoutMs: milliseconds(run.spec.timeout, options.defaultTimeoutMs),
+    ...(inheritedMs === undefined ? {} : { inheritedMs }),
+  });
+}

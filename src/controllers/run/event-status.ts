@@ -1,0 +1,62 @@
+import type { ErrorType, Phase, TakoRunStatus } from '../../api/takorun.ts';
+import type { Decision, EventIntent } from './decision.ts';
+import { NOTHING } from './decision.ts';
+import type { EventObservation } from './event-observation.ts';
+import { runIdOf } from './identity.ts';
+import { rfc3339, type StatusBody } from './status.ts';
+
+/** A status for an event run that goes on. */
+export function holdEvent(
+  observation: EventObservation,
+  phase: Phase,
+  reason: string,
+  message: string,
+  changes: Partial<StatusBody> = {},
+): Decision {
+  return { ...NOTHING, verdict: { phase, reason, message }, status: eventStatus(observation, changes) };
+}
+
+/** A status for an event run that has ended. A step's fan-out tells its end through the run that the step belongs to. */
+export function endEvent(
+  observation: EventObservation,
+  phase: Phase,
+  errorType: ErrorType | undefined,
+  reason: string,
+  message: string,
+  changes: Partial<StatusBody> = {},
+): Decision {
+  const completionTime = rfc3339(observation.now);
+  const { fanOut, errorType: _, ...status } = eventStatus(observation, changes);
+  const told: EventIntent = { type: phase === 'Succeeded' ? 'Normal' : 'Warning', reason, message };
+  return {
+    ...NOTHING,
+    verdict: { phase, reason, message },
+    status: {
+      ...status,
+      ...(errorType === undefined ? {} : { errorType }),
+      completionTime,
+      ...(fanOut === undefined ? {} : { fanOut: { ...fanOut, completionTime } }),
+    },
+    events: observation.run.spec.parent === undefined ? [told] : [],
+  };
+}
+
+/** The status so far with what every event run carries. */
+export function eventStatus(observation: EventObservation, changes: Partial<StatusBody>): StatusBody {
+  const { run, now } = observation;
+  const {
+    conditions: _c,
+    observedGeneration: _g,
+    phase: _p,
+    message: _m,
+    ...previous
+  }: TakoRunStatus = run.status ?? {};
+  const source = run.spec.event?.source ?? '';
+  return {
+    ...previous,
+    runId: runIdOf(run.metadata),
+    repository: source.slice(0, source.lastIndexOf(':')),
+    startTime: previous.startTime ?? rfc3339(now),
+    ...changes,
+  };
+}

@@ -1,0 +1,97 @@
+import { isTerminal } from '../../api/takorun.ts';
+import { type Completion, eventCompletion } from '../../fanout/completion.ts';
+import { detailedErrors } from '../../fanout/errors.ts';
+import type { RunObject } from '../../fanout/objects.ts';
+import { childrenText, childState, summarise, treeSummary } from '../../fanout/summary.ts';
+import type { Action, Decision, EventIntent } from './decision.ts';
+import { NOTHING } from './decision.ts';
+import { type EventObservation, eventDeadline } from './event-observation.ts';
+import { endEvent, eventStatus, holdEvent } from './event-status.ts';
+import { boundErrors, type StatusBody } from './status.ts';
+import { endedInTime, mustStop, STOPPING_LOOK_MS, stoppingReason } from './stopping.ts';
+
+/** An event that went out: how its children stand, and whether that is its end. `events` are told besides that of the end. */
+export function planChildrenOf(
+  observation: EventObservation,
+  changes: Partial<StatusBody>,
+  events: readonly EventIntent[],
+): Decision {
+  const { run, now, children } = observation;
+  const fanOut = changes.fanOut ?? run.status?.fanOut;
+  const expected = fanOut?.triggeredCount ?? 0;
+  const states = children.map(child => childState(child));
+  const summary = summarise(states, expected);
+  const { errors, omitted } = detailedErrors(states, { namespace: run.metadata.namespace! });
+  const below: Partial<StatusBody> = {
+    ...changes,
+    childrenSummary: summary,
+    treeSummary: treeSummary(states, expected),
+    children: childrenText(summary),
+    ...(errors.length === 0 ? {} : { detailedErrors: boundErrors(errors) }),
+    ...(omitted === 0 ? {} : { detailedErrorsOmitted: omitted }),
+  };
+  if (isTerminal(run.status?.phase)) {
+    // Its end is latched; only the numbers go on, for children that nobody waits for.
+    return { ...NOTHING, status: eventStatus(observation, below) };
+  }
+  const deadlineMs = eventDeadline(observation);
+  const completion = eventCompletion({
+    waitForChildren: run.spec.waitForChildren !== false,
+    expanded: true,
+    skippedCount: fanOut?.skippedCount,
+    summary,
+    errors,
+    cancel: run.spec.cancel === true,
+    deadlineMs,
+    now,
+    source: run.spec.event!.source,
+    type: run.spec.event!.type,
+  });
+  const decision = decide(observation, completion, below, deadlineMs);
+  return { ...decision, events: [...events, ...decision.events] };
+}
+
+/** Whether a run that has ended still counts children that it did not wait for. */
+export function isStillCounting({ run, children }: EventObservation): boolean {
+  const summary = run.status?.childrenSummary;
+  if (summary === undefined || run.status?.fanOut?.expanded !== true) return false;
+  return summary.running + summary.pending > 0 && children.length > 0;
+}
+
+/** Ends the children that have not ended and were not told to. */
+export function cancelChildren(children: readonly RunObject[]): Action[] {
+  return children
+    .filter(child => !isTerminal(child.status?.phase) && child.spec.cancel !== true)
+    .map(({ metadata }) => ({ kind: 'cancelRun', namespace: metadata.namespace!, name: metadata.name! }));
+}
+
+function decide(
+  observation: EventObservation,
+  completion: Completion,
+  changes: Partial<StatusBody>,
+  deadlineMs: number,
+): Decision {
+  const { now, children } = observation;
+  switch (completion.state) {
+    case 'running':
+      return {
+        ...holdEvent(observation, completion.phase, 'WaitingForChildren', 'the children are running', changes),
+        requeueAfterMs: Math.max(0, deadlineMs - now),
+      };
+    case 'stopping': {
+      const { phase, cause, message } = completion;
+      return {
+        ...holdEvent(observation, phase, stoppingReason(cause), message, changes),
+        before: mustStop(cause, deadlineMs, now) ? cancelChildren(children) : [],
+        requeueAfterMs: STOPPING_LOOK_MS,
+      };
+    }
+    case 'ended': {
+      const { phase, errorType, reason, message, timeoutExceeded } = endedInTime(completion, observation.run);
+      return endEvent(observation, phase, errorType, reason, message, {
+        ...changes,
+        ...(timeoutExceeded ? { timeoutExceeded: true } : {}),
+      });
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** The shells that a step's image may have as its sh. */
+export interface Shell {
+  readonly name: string;
+  readonly command: readonly [string, ...string[]];
+  /** The Debian package that has it. */
+  readonly debian: string;
+}
+export const SHELLS: readonly Shell[] = [
+  { name: 'dash', command: ['dash'], debian: 'dash' },
+  { name: 'bash', command: ['bash', '--norc'], debian: 'bash' },
+  { name: 'bash as sh', command: ['bash', '--posix', '--norc'], debian: 'bash' },
+  { name: 'busybox sh', command: ['busybox', 'sh'], debian: 'busybox-static' },
+];
+
+/** What a script left behind. */
+export interface ScriptRun {
+  /** What `p` printed: the arguments of each call in turn. */
+  readonly words: string[];
+  readonly stderr: string;
+}
+
+/** A name that hostile values create when they are run. */
+export const CANARY = 'canary';
+
+/** Defines `p`, which prints its arguments, each ended by NUL. */
+const RUNNER = String.raw`
+p() { for p_word in "$@"; do printf '%s\0' "$p_word"; done; }
+cd "$1/work"
+for file in "$1"/*.case; do
+  ( . "$file" ) >"$file.out" 2>"$file.err" </dev/null
+done
+`;
+
+/**
+ * Runs each script in a subshell of one shell, in a directory that holds only the file `some file`, and tells what `p` printed. Fails when
+ * anything else came to be in that directory: then a value was run.
+ */
+export function runScripts(shell: Shell, scripts: readonly string[]): ScriptRun[] {
+  const directory = mkdtempSync(join(tmpdir(), 'tako-template-'));
+  try {
+    const work = join(directory, 'work');
+    mkdirSync(work);
+    writeFileSync(join(work, 'some file'), '');
+    const caseFile = (index: number) => join(directory, `${String(index).padStart(4, '0')}.case`);
+    for (const [index, script] of scripts.entries()) writeFileSync(caseFile(index), script);
+    const [program, ...args] = shell.command;
+    const result = spawnSync(program, [...args, '-c', RUNNER, 'runner', directory], {
+      encoding: 'utf8',
+      timeout: 30_000,
+      env: { PATH: process.env.PATH, HOME: '/nonexistent', LC_ALL: 'C.UTF-8' },
+    });
+    if ((result.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') {
+      throw new Error(`${shell.name} is not installed: apt-get install ${shell.debian}`);
+    }
+    if (result.error !== undefined || result.stderr !== '') {
+      throw new Error(`${shell.name} failed: ${result.error?.message ?? ''}${result.stderr}`);
+    }
+    const files = readdirSync(work);
+    if (files.join() !== 'some file') throw new Error(`${shell.name}: a value was run, it left ${JSON.stringify(files)}`);
+    return scripts.map((_, index) => {
+      const output = `${caseFile(index)}.out`;
+      if (!existsSync(output)) throw new Error(`${shell.name} ended before script ${index}`);
+      return {
+        words: readFileSync(output, 'utf8').split('\0').slice(0, -1),
+        stderr: readFileSync(`${caseFile(index)}.err`, 'utf8'),
+      };
+    });
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}

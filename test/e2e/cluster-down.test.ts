@@ -1,0 +1,180 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Cluster, connect } from '../cluster/cluster.ts';
+import { run } from '../cluster/command.ts';
+import { list } from '../cluster/manifest.ts';
+import { leaveNetwork } from '../cluster/namespace.ts';
+import { stateDirectory } from '../cluster/paths.ts';
+import { isAlive, type ProcessIdentity } from '../cluster/process.ts';
+import {
+  differences,
+  namespacesOf,
+  processesIn,
+  processesMentioning,
+  type Snapshot,
+  snapshot,
+} from '../cluster/snapshot.ts';
+import { readState } from '../cluster/state.ts';
+import { done, notYet, waitFor } from '../cluster/wait.ts';
+
+const NAME = `down-${process.pid}`;
+const DIRECTORY = stateDirectory(NAME);
+const MAIN = fileURLToPath(new URL('../cluster/main.ts', import.meta.url));
+
+/** `npm run cluster -- ...` as a process of its own, outside of the network of the cluster that the tests run in. */
+const COMMAND = [...leaveNetwork(), process.execPath, MAIN] as const;
+const cli = (...args: string[]): Promise<string> => run([...COMMAND, ...args]);
+
+/** With what leaves traces on a node: a volume in memory, one of the storage class, a token, a Service. */
+const POD = list([
+  {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'busy', labels: { app: 'busy' } },
+    spec: {
+      containers: [
+        {
+          name: 'main',
+          image: 'busybox:1.36',
+          // A child of its own, and one that lost its parent.
+          command: ['sh', '-c', '(sleep 1000 &); sleep 1000'],
+          volumeMounts: [
+            { name: 'memory', mountPath: '/memory' },
+            { name: 'claim', mountPath: '/claim' },
+          ],
+        },
+      ],
+      volumes: [
+        { name: 'memory', emptyDir: { medium: 'Memory' } },
+        {
+          name: 'claim',
+          ephemeral: {
+            volumeClaimTemplate: {
+              spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } },
+            },
+          },
+        },
+      ],
+    },
+  },
+  {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'busy' },
+    spec: { selector: { app: 'busy' }, ports: [{ port: 80 }] },
+  },
+]);
+
+async function upWithPod(): Promise<Cluster> {
+  await cli('up', '--name', NAME);
+  const cluster = await connect(NAME);
+  await cluster.kubectl(['apply', '-f', '-'], { input: POD });
+  await cluster.kubectl(['wait', '--for=condition=Ready', 'pod/busy', '--timeout=60s']);
+  return cluster;
+}
+
+/** The cluster's processes: those inside its namespaces, and those outside that wait for them. */
+function processes(): ProcessIdentity[] {
+  return [...processesIn(namespacesOf(readState(DIRECTORY)!.init!.pid)), ...processesMentioning(DIRECTORY)];
+}
+
+async function expectNothingLeft(before: Snapshot, wereRunning: readonly ProcessIdentity[]): Promise<void> {
+  expect(differences(before, await snapshot(NAME))).toEqual({});
+  expect(wereRunning.filter(isAlive)).toEqual([]);
+  expect(processesMentioning(DIRECTORY)).toEqual([]);
+  expect(existsSync(DIRECTORY)).toBe(false);
+}
+
+/** Ends a component itself, as the kernel's out-of-memory killer would, and not only the process that waits for it. */
+function killComponent(name: string): void {
+  const [pidNamespace] = namespacesOf(readState(DIRECTORY)!.init!.pid);
+  for (const { pid } of processesIn([pidNamespace!])) {
+    const [program = '', component] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    if (basename(program) === name || component === name) process.kill(pid, 'SIGKILL');
+  }
+}
+
+afterEach(async () => {
+  await cli('down', '--name', NAME);
+});
+
+describe('a cluster with a kubelet and a running Pod', () => {
+  test('when it is taken down, then the machine is as before', async () => {
+    const before = await snapshot(NAME);
+    await upWithPod();
+    const running = processes();
+    expect(running.length).toBeGreaterThan(10);
+    expect(differences(before, await snapshot(NAME)), 'while it runs').toEqual({
+      cgroups: expect.arrayContaining([expect.stringContaining(NAME)]),
+    });
+
+    await cli('down', '--name', NAME);
+
+    await expectNothingLeft(before, running);
+  });
+
+  test('when components were killed, then up replaces it, and down still leaves nothing', async () => {
+    const before = await snapshot(NAME);
+    await upWithPod();
+    const crashed = processes();
+    for (const component of ['containerd', 'kubelet', 'etcd']) killComponent(component);
+    await waitFor('the components to be missed', async () =>
+      (await cli('status')).includes(`${NAME}\tbroken`) ? done(undefined) : notYet('they are not'),
+    );
+    await expect(connect(NAME)).rejects.toThrow(/start it again with `up`/);
+
+    const replaced = await upWithPod();
+    expect(crashed.filter(isAlive)).toEqual([]);
+    await replaced.kubectl(['exec', 'busy', '--', 'true']);
+    const running = processes();
+    await cli('down', '--name', NAME);
+
+    await expectNothingLeft(before, running);
+  });
+
+  test('when it is up already, then up keeps it', async () => {
+    await upWithPod();
+    const first = readState(DIRECTORY);
+    await cli('up', '--name', NAME);
+    expect(readState(DIRECTORY)).toEqual(first);
+    await (await connect(NAME)).kubectl(['get', 'pod', 'busy']);
+  });
+});
+
+describe('an up that is killed', () => {
+  test('when its first process was made, then down leaves nothing', async () => {
+    const before = await snapshot(NAME);
+    const up = spawn(COMMAND[0], [...COMMAND.slice(1), 'up', '--name', NAME], { stdio: 'ignore' });
+    await waitFor('the first process to be recorded', () =>
+      existsSync(DIRECTORY) && readState(DIRECTORY)?.components['kube-apiserver']
+        ? done(undefined)
+        : notYet('it is not'),
+    );
+    const running = processes();
+    up.kill('SIGKILL');
+    await once(up, 'exit');
+
+    await cli('down', '--name', NAME);
+
+    await expectNothingLeft(before, running);
+  });
+
+  test('when its folder is removed as well, then down still finds its processes', async () => {
+    const before = await snapshot(NAME);
+    await upWithPod();
+    const running = processes();
+    // Its processes still write there, so it cannot be removed at once.
+    const elsewhere = `/var/lib/${basename(DIRECTORY)}`;
+    await rename(DIRECTORY, elsewhere);
+
+    await cli('down', '--name', NAME);
+
+    await expectNothingLeft(before, running);
+    await rm(elsewhere, { recursive: true });
+  });
+});
