@@ -12,8 +12,8 @@ export interface Evaluator {
   /** One expression. Rejects only with the signal's reason; everything else is a value. */
   evaluate(expression: string, variables: CelVariables, signal?: AbortSignal): Promise<Evaluation>;
   /**
-   * Many expressions over the same variables, in their order: the variables are copied and converted once. An expression that is stopped
-   * takes nothing from the others, which are evaluated to the end.
+   * Many expressions over the same variables, in their order: the variables are copied and converted once. An
+   * expression that is stopped takes nothing from the others, which are evaluated to the end.
    */
   evaluateMany(expressions: readonly string[], variables: CelVariables, signal?: AbortSignal): Promise<Evaluation[]>;
   /** Stops the threads. What is under way or comes later is an error. */
@@ -25,7 +25,9 @@ export interface EvaluatorOptions {
   timeoutMs?: number;
   /** Milliseconds for one call of `evaluateMany`; expressions left over are timeouts. Default 30,000. */
   batchTimeoutMs?: number;
-  /** Milliseconds until a new thread is at its first expression. Default 30,000: a busy machine is no reason to fail. */
+  /**
+   * Milliseconds until a new thread is at its first expression. Default 30,000: a busy machine is no reason to fail.
+   */
   startTimeoutMs?: number;
   /** Threads, started when they are first needed. Default 1. */
   poolSize?: number;
@@ -44,8 +46,8 @@ interface Task {
 }
 
 /**
- * CEL with a time limit that holds: what users wrote runs in threads of its own, is watched from here, and a thread whose expression does not
- * end is terminated and replaced.
+ * CEL with a time limit that holds: what users wrote runs in threads of its own, is watched from here, and a thread
+ * whose expression does not end is terminated and replaced.
  */
 export function createEvaluator(options: EvaluatorOptions = {}): Evaluator {
   const { timeoutMs = 1_000, batchTimeoutMs = 30_000, startTimeoutMs = 30_000, poolSize = 1, memoryMb = 128 } = options;

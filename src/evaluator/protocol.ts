@@ -16,8 +16,9 @@ export interface BatchReply {
 
 export interface WorkerData {
   /**
-   * One Int32 that both threads share: the index of the expression that the worker is at, `NOT_STARTED` before the first, the number of
-   * expressions after the last. A thread that is stuck cannot post; this it has written before it got stuck.
+   * One Int32 that both threads share: the index of the expression that the worker is at, `NOT_STARTED` before the
+   * first, the number of expressions after the last. A thread that is stuck cannot post; this it has written before it
+   * got stuck.
    */
   progress: SharedArrayBuffer;
 }

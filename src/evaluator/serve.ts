@@ -1,10 +1,15 @@
 import { bindCel, type CelOutcome } from '../workflow/cel.ts';
 import type { BatchReply, BatchRequest } from './protocol.ts';
 
-/** Milliseconds after which outcomes are posted although the batch goes on: if a later expression never ends, these are safe. */
+/**
+ * Milliseconds after which outcomes are posted although the batch goes on: if a later expression never ends, these are
+ * safe.
+ */
 const POST_AFTER_MS = 50;
 
-/** Evaluates one batch. `progress` is written before each expression, so that a watcher knows which one does not end. */
+/**
+ * Evaluates one batch. `progress` is written before each expression, so that a watcher knows which one does not end.
+ */
 export function serveBatch(request: BatchRequest, progress: Int32Array, post: (reply: BatchReply) => void): void {
   const { expressions, variables } = request;
   const evaluate = bindCel(variables);

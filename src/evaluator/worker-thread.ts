@@ -2,15 +2,15 @@ import { Worker } from 'node:worker_threads';
 import type { CelOutcome } from '../workflow/cel.ts';
 import { type BatchReply, type BatchRequest, NOT_STARTED, type WorkerData } from './protocol.ts';
 
-export type BatchEnd =
+type BatchEnd =
   | { kind: 'done' }
   /** The thread is gone. `index` is the expression that it was at, `NOT_STARTED` when it never came to any. */
   | { kind: 'stopped'; index: number; why: 'timeout' | 'memory' | 'crash'; message: string };
 
 export interface WorkerThread {
   /**
-   * Evaluates a batch; `onOutcomes` gets the outcomes in order, in pieces. After any other end than `done` the thread cannot be used again.
-   * One batch at a time.
+   * Evaluates a batch; `onOutcomes` gets the outcomes in order, in pieces. After any other end than `done` the thread
+   * cannot be used again. One batch at a time.
    */
   run(request: BatchRequest, onOutcomes: (outcomes: CelOutcome[]) => void): Promise<BatchEnd>;
   terminate(): Promise<void>;
@@ -25,7 +25,8 @@ export interface WorkerThreadOptions {
 }
 
 /**
- * Starts a thread. It gets no environment and no arguments: an expression that broke out of the library would find no secrets there.
+ * Starts a thread. It gets no environment and no arguments: an expression that broke out of the library would find no
+ * secrets there.
  */
 export function startWorkerThread(options: WorkerThreadOptions): WorkerThread {
   const progress = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
@@ -40,6 +41,7 @@ export function startWorkerThread(options: WorkerThreadOptions): WorkerThread {
   });
   worker.unref();
   let batch: Batch | undefined;
+  let ended = false;
 
   const finish = (end: BatchEnd) => {
     clearInterval(batch?.watch);
@@ -61,7 +63,10 @@ export function startWorkerThread(options: WorkerThreadOptions): WorkerThread {
       stopped('crash', `the evaluator failed: ${error.message}`);
     }
   });
-  worker.on('exit', code => stopped('crash', `the evaluator ended with code ${code}`));
+  worker.on('exit', code => {
+    ended = true;
+    stopped('crash', `the evaluator ended with code ${code}`);
+  });
 
   function giveUp(): void {
     const { timeoutMs, startTimeoutMs } = options;
@@ -83,6 +88,8 @@ export function startWorkerThread(options: WorkerThreadOptions): WorkerThread {
       batch = { onOutcomes, resolve, watch: watchProgress(shared, request.expressions.length, options, giveUp) };
       worker.ref();
       try {
+        // A message to a thread that ended while it was idle would go nowhere, and nobody would hear of it.
+        if (ended) throw new Error('its thread has ended');
         worker.postMessage(request);
       } catch (error) {
         stopped('crash', `the variables cannot be handed to the evaluator: ${(error as Error).message}`);
@@ -99,8 +106,9 @@ interface Batch {
 }
 
 /**
- * Calls `onStuck` once the index has not moved for the time limit: that of an expression, or the longer one before the first and after the last.
- * Each look reads the thread's own progress, so that a stall of this thread blames nobody: what moved meanwhile is seen to have moved.
+ * Calls `onStuck` once the index has not moved for the time limit: that of an expression, or the longer one before the
+ * first and after the last. Each look reads the thread's own progress, so that a stall of this thread blames nobody:
+ * what moved meanwhile is seen to have moved.
  */
 function watchProgress(
   shared: Int32Array,

@@ -4,12 +4,14 @@ import type { BatchRequest, WorkerData } from './protocol.ts';
 import { serveBatch } from './serve.ts';
 
 /**
- * The evaluator's thread. In the bundle it is an entry point of its own, `evaluator-worker.mjs`, beside the file that creates the evaluator.
+ * The evaluator's thread. In the bundle it is an entry point of its own, `evaluator-worker.mjs`, beside the file that
+ * creates the evaluator.
  */
 const { progress } = workerData as WorkerData;
 const shared = new Int32Array(progress);
 
-// The first use of the library is its slowest: it is no expression's fault, and happens before the clock of the first one starts.
+// The first use of the library is its slowest: it is no expression's fault, and happens before the clock of the first
+// one starts.
 evaluateCel('[1].exists(x, x == 1)', {});
 
 parentPort?.on('message', (request: BatchRequest) => {

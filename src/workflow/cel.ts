@@ -8,8 +8,8 @@ import type { ExpressionScope } from './checks/expressions.ts';
 import type { JsonValue } from './types.ts';
 
 /**
- * CEL for filters and conditions. Only this file and the folder `cel/` load the library (26 MiB): import it where expressions are evaluated,
- * and nowhere else. Nothing here bounds time: evaluate what users wrote by `src/evaluator`.
+ * CEL for filters and conditions. Only this file and the folder `cel/` load the library (26 MiB): import it where
+ * expressions are evaluated, and nowhere else. Nothing here bounds time: evaluate what users wrote by `src/evaluator`.
  */
 
 /** UTF-8 bytes of one expression. */
@@ -25,7 +25,10 @@ type Bound = { ok: true; bindings: Bindings } | { ok: false; message: string };
 
 const ENVIRONMENT = celEnv({ funcs: FUNCTIONS });
 
-/** What is wrong with an expression, for its author; undefined when it compiles. A leading dot (`.inputs.bump`) is accepted. */
+/**
+ * What is wrong with an expression, for its author; undefined when it compiles. A leading dot (`.inputs.bump`) is
+ * accepted.
+ */
 export function checkCel(expression: string, scope: ExpressionScope = 'if'): string | undefined {
   const compiled = compile(expression, scope);
   return compiled.ok ? undefined : compiled.message;

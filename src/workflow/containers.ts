@@ -1,7 +1,7 @@
 import type { EnvValue, Resources, SecurityProfile, Step, VolumeMount, Workflow } from './types.ts';
 
 /** What a container is made with. Steps that agree in all of it share one. */
-export interface StepEnvironment {
+interface StepEnvironment {
   image: string;
   securityProfile: SecurityProfile;
   /** Sorted. */
@@ -10,7 +10,10 @@ export interface StepEnvironment {
   volumes: VolumeMount[];
   /** The step's own, completed by the workflow's. */
   resources: Resources;
-  /** Names of the secrets that its scripts get, sorted. A container is one trust domain: whoever runs in it can get at all of them. */
+  /**
+   * Names of the secrets that its scripts get, sorted. A container is one trust domain: whoever runs in it can get at
+   * all of them.
+   */
   secrets: string[];
 }
 
@@ -32,9 +35,10 @@ export interface ContainerDefaults {
 }
 
 /**
- * Sorts a workflow's scripts into as few containers as their differences allow: one for each distinct environment, in order of first use, and
- * one for each long-running step. Every `run` step is in exactly one container, its `on_failure` scripts with it. A `uses` step runs in the
- * agent (or in its tools container) and is in none, unless it has `on_failure` scripts: those need a container with a shell.
+ * Sorts a workflow's scripts into as few containers as their differences allow: one for each distinct environment, in
+ * order of first use, and one for each long-running step. Every `run` step is in exactly one container, its
+ * `on_failure` scripts with it. A `uses` step runs in the agent (or in its tools container) and is in none, unless it
+ * has `on_failure` scripts: those need a container with a shell.
  */
 export function groupSteps(workflow: Workflow, defaults: ContainerDefaults): StepContainerPlan[] {
   const plans: StepContainerPlan[] = [];

@@ -1,11 +1,11 @@
-import { suggestion } from './nearest.ts';
+import { oneOf, suggestion } from './nearest.ts';
 import { ownValue } from './objects.ts';
 import type { InputDefinition } from './types.ts';
 
 /** Names and values of a run's inputs together, in UTF-8: they travel in the run's spec. */
 export const MAX_INPUT_BYTES = 16_384;
 
-export type InputValue = string | number | boolean;
+type InputValue = string | number | boolean;
 
 export type InputsResult = { ok: true; values: Record<string, InputValue> } | { ok: false; errors: string[] };
 
@@ -15,8 +15,9 @@ const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const MAX_SHOWN = 80;
 
 /**
- * Turns the inputs of a run, which arrive as strings, into values of the declared types. What is not given takes its default; an optional
- * input without one stays absent. All errors at once, each a whole sentence for the person who gave the inputs.
+ * Turns the inputs of a run, which arrive as strings, into values of the declared types. What is not given takes its
+ * default; an optional input without one stays absent. All errors at once, each a whole sentence for the person who
+ * gave the inputs.
  */
 export function resolveInputs(
   definitions: Readonly<Record<string, InputDefinition>>,
@@ -62,7 +63,7 @@ export function convertInput(definition: InputDefinition, text: string): InputRe
   switch (definition.type) {
     case 'string':
       if (definition.enum !== undefined && !definition.enum.includes(text)) {
-        return { ok: false, message: `expected ${anyOf(definition.enum)}, got ${shown}` };
+        return { ok: false, message: `expected ${oneOf(definition.enum)}, got ${shown}` };
       }
       return { ok: true, value: text };
     case 'boolean':
@@ -73,7 +74,7 @@ export function convertInput(definition: InputDefinition, text: string): InputRe
       const value = NUMBER.test(text) ? Number(text) + 0 : Number.NaN;
       if (!Number.isFinite(value)) return { ok: false, message: `expected a number, got ${shown}` };
       if (definition.enum !== undefined && !definition.enum.includes(value)) {
-        return { ok: false, message: `expected ${anyOf(definition.enum)}, got ${text}` };
+        return { ok: false, message: `expected ${oneOf(definition.enum)}, got ${text}` };
       }
       if (definition.min !== undefined && value < definition.min) {
         return { ok: false, message: `expected at least ${definition.min}, got ${text}` };
@@ -84,8 +85,4 @@ export function convertInput(definition: InputDefinition, text: string): InputRe
       return { ok: true, value };
     }
   }
-}
-
-function anyOf(values: readonly (string | number)[]): string {
-  return values.length === 1 ? String(values[0]) : `one of ${values.join(', ')}`;
 }

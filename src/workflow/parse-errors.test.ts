@@ -340,4 +340,33 @@ subscriptions:
       'tako.yml:2:84 workflows.w.steps[0].if: there is no input "ab", did you mean "a-b"?',
     ]);
   });
+
+  test('given values of the wrong kind where a map, a list or a number belongs, then each says what was expected', () => {
+    const text = `version: 1
+workflows:
+  w:
+    env: 3
+    secrets: TOKEN
+    inputs: {n: {type: number, required: "true", validation: {min: "1"}}}
+    steps:
+    - {run: x, produces: {outputs: [a]}, volumes: {}, on_failure: 1, capabilities: [true]}
+    - {id: self, run: "echo {{ .steps.self.outputs.x }}", if: steps.self.outputs.x == "1"}
+subscriptions:
+- {artifact: a/b:c, events: [x], workflow: w, inputs: {constructor: x, "a b": y}}
+`;
+    expect(errorsOf(text)).toEqual([
+      'tako.yml:4:5 workflows.w.env: expected a map of variables or a list of NAME=value, got 3',
+      'tako.yml:5:5 workflows.w.secrets: expected a list, got "TOKEN"',
+      'tako.yml:6:32 workflows.w.inputs.n.required: expected true or false, got "true"',
+      'tako.yml:6:63 workflows.w.inputs.n.validation.min: expected a number, got "1"',
+      'tako.yml:8:27 workflows.w.steps[0].produces.outputs: expected a map, got a list',
+      'tako.yml:8:42 workflows.w.steps[0].volumes: expected a list, got a map',
+      'tako.yml:8:55 workflows.w.steps[0].on_failure: expected a list, got 1',
+      'tako.yml:8:85 workflows.w.steps[0].capabilities[0]: expected a Linux capability such as NET_BIND_SERVICE, got true',
+      'tako.yml:9:18 workflows.w.steps[1].run: the step self is this step, which has not run yet',
+      'tako.yml:9:59 workflows.w.steps[1].if: the step self is this step, which has not run yet',
+      'tako.yml:11:56 subscriptions[0].inputs.constructor: the name constructor is reserved',
+      'tako.yml:11:72 subscriptions[0].inputs["a b"]: expected a name of at most 100 letters, digits, _ and -, got "a b"',
+    ]);
+  });
 });

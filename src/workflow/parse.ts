@@ -22,15 +22,16 @@ export interface ParseOptions {
   /** The file's name in messages. Default `tako.yml`. */
   path?: string;
   /**
-   * Compiles filters and conditions; `checkCel` is meant. Default: they are not checked. It is a parameter because the CEL library takes 26 MiB
-   * of memory, which the agent, who reads a file that the operator has checked already, does not want to spend.
+   * Compiles filters and conditions; `checkCel` is meant. Default: they are not checked. It is a parameter because the
+   * CEL library takes 26 MiB of memory, which the agent, who reads a file that the operator has checked already, does
+   * not want to spend.
    */
   checkExpression?: CheckExpression;
 }
 
 /**
- * Reads a tako.yml in either spelling. All errors of the file come at once, sorted by place, at most `MAX_FILE_ERRORS` of them. Never
- * throws, whatever the text; bounds: `MAX_FILE_BYTES`, `MAX_VALUES`, `MAX_DEPTH`.
+ * Reads a tako.yml in either spelling. All errors of the file come at once, sorted by place, at most `MAX_FILE_ERRORS`
+ * of them. Never throws, whatever the text; bounds: `MAX_FILE_BYTES`, `MAX_VALUES`, `MAX_DEPTH`.
  */
 export function parseTakoFile(text: string | Uint8Array, options: ParseOptions = {}): ParseResult {
   const { path = 'tako.yml', checkExpression } = options;

@@ -5,9 +5,9 @@ const DRIVE = /^[A-Za-z]:/;
 /**
  * Why a path may not be used below a directory (the repository or the workspace); undefined when it may.
  *
- * Refused: empty, absolute, `..` anywhere, NUL and other control characters, backslashes, drive letters, and percent-encoded dots,
- * separators and NULs, whether or not somebody would decode them. Symlinks are the reader's to watch: this looks at the text only. Call it
- * again once templates in the path are rendered.
+ * Refused: empty, absolute, `..` anywhere, NUL and other control characters, backslashes, drive letters, and
+ * percent-encoded dots, separators and NULs, whether or not somebody would decode them. Symlinks are the reader's to
+ * watch: this looks at the text only. Call it again once templates in the path are rendered.
  */
 export function checkRelativePath(path: string): string | undefined {
   if (path === '') return 'expected a path, got ""';
@@ -22,7 +22,7 @@ export function checkRelativePath(path: string): string | undefined {
 }
 
 /** Where a step's volume may not be mounted, nor below: the container's own, and Tako's. */
-export const RESERVED_MOUNTS = ['/tako', '/workspace', '/proc', '/sys', '/dev'] as const;
+const RESERVED_MOUNTS = ['/tako', '/workspace', '/proc', '/sys', '/dev'] as const;
 
 /** Why a volume may not be mounted there; undefined when it may. */
 export function checkMountPath(path: string): string | undefined {

@@ -1,8 +1,9 @@
 /**
- * The model of a `tako.yml` after parsing. Both spellings of the file lead to it, defaults are filled in, and everything is plain
- * JSON: it is stored in a TakoRepository's status and travels to the agent as it is.
+ * The model of a `tako.yml` after parsing. Both spellings of the file lead to it, defaults are filled in, and
+ * everything is plain JSON: it is stored in a TakoRepository's status and travels to the agent as it is.
  *
- * Strings that the file's author may write templates in (`{{ .inputs.version }}`) stay as written; rendering is the reader's work.
+ * Strings that the file's author may write templates in (`{{ .inputs.version }}`) stay as written; rendering is the
+ * reader's work.
  */
 
 /** Any value that JSON can hold. */
@@ -11,7 +12,10 @@ export interface JsonObject {
   [key: string]: JsonValue;
 }
 
-/** A whole file. Records keep the file's order of keys, apart from keys that look like integers (JavaScript puts those first). */
+/**
+ * A whole file. Records keep the file's order of keys, apart from keys that look like integers (JavaScript puts those
+ * first).
+ */
 export interface TakoFile {
   /** As written: `0.1.0`, `1`, `v1` or `1.0`. */
   version: string;
@@ -259,7 +263,10 @@ export type OutputSource =
   | { kind: 'env'; name: string }
   | { kind: 'template'; text: string };
 
-/** Emitted when the step succeeded. `type`, `schemaVersion` and the payload's strings may carry templates. */
+/**
+ * An event that the step declares; a later fan-out step of its type emits it, with this payload and version unless it has its own. `type`,
+ * `schemaVersion` and the payload's strings may carry templates.
+ */
 export interface EmittedEvent {
   type: string;
   schemaVersion?: string;

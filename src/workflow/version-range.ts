@@ -29,8 +29,8 @@ export function isSchemaVersion(text: string): boolean {
 }
 
 /**
- * Reads a range: `(1.1.0...2.0.0]` (`(` excludes its end, `[` includes it; an end may be left out, `[1.1.0...)`), `^1.2.0`, `~1.2`,
- * `>=1.0.0 <2.0.0`, `1.2.0` and the other npm forms. An interval that nothing can be in is refused.
+ * Reads a range: `(1.1.0...2.0.0]` (`(` excludes its end, `[` includes it; an end may be left out, `[1.1.0...)`),
+ * `^1.2.0`, `~1.2`, `>=1.0.0 <2.0.0`, `1.2.0` and the other npm forms. An interval that nothing can be in is refused.
  */
 export function parseVersionRange(text: string): VersionRangeResult {
   const trimmed = text.trim();
@@ -89,7 +89,10 @@ function invalid(text: string): VersionRangeResult {
   };
 }
 
-/** Whether a version lies in a range. What is no version lies in none. Pre-releases follow npm's rule in npm ranges, plain order in intervals. */
+/**
+ * Whether a version lies in a range. What is no version lies in none. Pre-releases follow npm's rule in npm ranges,
+ * plain order in intervals.
+ */
 export function satisfies(version: string, range: VersionRange): boolean {
   const parsed = version.length > MAX_TEXT ? null : parse(version);
   if (parsed === null) return false;

@@ -25,7 +25,7 @@ describe('parseStat', () => {
   });
 });
 
-describe('identify and kill', () => {
+describe.runIf(process.platform === 'linux')('identify and kill', () => {
   test('given this process, then it is alive', () => {
     expect(isAlive(identify(process.pid)!)).toBe(true);
   });

@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(join(directory, '..'), { recursive: true }));
 
-describe('inspect', () => {
+describe.runIf(process.platform === 'linux')('inspect', () => {
   test('given no folder, then it is absent', () => {
     expect(inspect(join(directory, 'other'))).toEqual({ kind: 'absent' });
   });

@@ -137,6 +137,17 @@ describe('a cluster with a kubelet and a running Pod', () => {
     await expectNothingLeft(before, running);
   });
 
+  test('when the Pod looks around, then it finds Services by name and nothing outside of the cluster', async () => {
+    const cluster = await upWithPod();
+    const inPod = (...command: string[]): Promise<string> => cluster.kubectl(['exec', 'busy', '--', ...command]);
+
+    expect(await inPod('nslookup', 'kubernetes.default.svc.cluster.local')).toContain('10.96.0.1');
+    const version = await inPod('wget', '--no-check-certificate', '-qO-', 'https://kubernetes.default/version');
+    expect(version).toContain('gitVersion');
+    await expect(inPod('nslookup', 'example.com')).rejects.toThrow(/exit code 1/);
+    await expect(inPod('nc', '-w', '5', '192.0.2.1', '80')).rejects.toThrow(/exit code 1/);
+  });
+
   test('when it is up already, then up keeps it', async () => {
     await upWithPod();
     const first = readState(DIRECTORY);

@@ -67,6 +67,20 @@ describe('a loop that does what ours does not', () => {
     expect(await outcome).toMatchObject({ kind });
   });
 
+  test('given a supervisor that reports the exit and stays, then it is killed before the loop waits for it', async () => {
+    await using peer = await startPeer();
+    peer.say('hello 1 2 setsid');
+    await peer.container.hello();
+    const outcome = peer.container.run({ body: ':' });
+    await peer.heard('run 1\n');
+    for (const stream of ['1.stdout', '1.stderr']) closeSync(openSync(peer.file(stream), constants.O_WRONLY));
+    const state = openSync(peer.file('1.state'), constants.O_WRONLY);
+    writeSync(state, 'started 7\nexit 3\n');
+    await peer.heard('drop 1\nreap 1\n');
+    closeSync(state);
+    expect(await outcome).toMatchObject({ kind: 'exited', code: 3, leftovers: 'none' });
+  });
+
   test('given the container ends while a lost run is looked into, then it is the container that died', async () => {
     await using peer = await startPeer();
     peer.say('hello 1 2 setsid');

@@ -7,7 +7,7 @@ import type { NeverStartedReason, ScriptOutcome, ScriptOutput } from './outcome.
 import { type Output, openOutput, type StreamName } from './output.ts';
 import type { Slot } from './slots.ts';
 import { watchState } from './state.ts';
-import { type Ending, type RunEvent, supervise, waitForStart } from './supervise.ts';
+import { type Ending, type RunEvent, supervise, waitForStart, waitForSupervisorEnd } from './supervise.ts';
 
 export interface RunOptions {
   /** From the script's start until it is told to end, in milliseconds. Default: none. */
@@ -50,6 +50,8 @@ export interface Run {
 
 /** How long the loop may take to answer a question. */
 const PING_TIMEOUT_MS = 5_000;
+/** How long a supervisor may take to end after it has reported the exit. */
+const SUPERVISOR_TIMEOUT_MS = 1_000;
 /** How long to wait for the end of streams whose writers are dead. */
 const DEAD_DRAIN_MS = 50;
 /** The same after a sweep, which may have left much to read. */
@@ -98,6 +100,7 @@ export function startRun(context: RunContext, slot: Slot, script: Buffer, option
     switch (ending.kind) {
       case 'exit': {
         const leftovers = await endOfOutput(context, streams.outputs);
+        if (!(await waitForSupervisorEnd(events, SUPERVISOR_TIMEOUT_MS))) channel.send({ type: 'drop', run: slot.run });
         return { kind: 'exited', code: ending.code, endedBy: ending.endedBy, leftovers, ...finish() };
       }
       case 'late': {

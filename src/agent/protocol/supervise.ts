@@ -83,6 +83,19 @@ export async function supervise(
   }
 }
 
+/**
+ * Waits until a supervisor that has reported everything is gone, for `timeoutMs` at most; says whether it is. The loop waits for it
+ * without a limit, so that a supervisor that something has stopped must be killed first.
+ */
+export async function waitForSupervisorEnd(events: Mailbox<RunEvent>, timeoutMs: number): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const event = await events.next(deadline);
+    if (event === undefined) return false;
+    if (event.type === 'stateEnded' || event.type === 'containerEnded') return true;
+  }
+}
+
 /** The ending that an event makes, whatever was waited for. */
 function endingOf(event: Exclude<RunEvent, { type: 'stop' }>): Ending {
   switch (event.type) {

@@ -1,6 +1,5 @@
 import { isTerminal } from '../../api/takorun.ts';
 import type { Decision } from './decision.ts';
-import { NOTHING } from './decision.ts';
 import { planWaiting } from './plan-completion.ts';
 import { planFinished } from './plan-finished.ts';
 import { planPod } from './plan-pod.ts';

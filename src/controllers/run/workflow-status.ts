@@ -6,12 +6,14 @@ import { NOTHING } from './decision.ts';
 import { runIdOf } from './identity.ts';
 import type { ObservedPod } from './observed.ts';
 import { releaseActions } from './plan-finished.ts';
-import { rfc3339, type StatusBody } from './status.ts';
+import { clip, rfc3339, type StatusBody } from './status.ts';
 import { attemptOf, type WorkflowObservation } from './workflow-observation.ts';
 
 const MAX_LISTED_STEPS = 64;
 const MAX_LISTED_OUTPUTS = 64;
 const MAX_OUTPUT_LENGTH = 4_096;
+/** Of all listed outputs as JSON: a status stays below 100 KiB. */
+const MAX_OUTPUTS_BYTES = 32 * 1_024;
 
 /** A status for a run that goes on. */
 export function hold(
@@ -113,25 +115,37 @@ export function recordAttempt(observation: WorkflowObservation, pod: ObservedPod
 function closeAttempt(attempts: readonly Attempt[], now: number, reason: string, message: string): Attempt[] {
   return attempts.map((attempt, index) =>
     index === attempts.length - 1 && attempt.completionTime === undefined
-      ? { ...attempt, completionTime: rfc3339(now), reason, message: message.slice(0, 1_024) }
+      ? { ...attempt, completionTime: rfc3339(now), reason, message: clip(message, 1_024) }
       : attempt,
   );
 }
 
 /** Steps and outputs for the status, as many as it may hold. */
 export function resultStatus(result: ResultBody, ref: AgentResult['ref']): Partial<StatusBody> {
-  const outputs = Object.entries(result.outputs ?? {})
-    .filter(([, value]) => value.length <= MAX_OUTPUT_LENGTH)
-    .slice(0, MAX_LISTED_OUTPUTS);
+  const outputs = listedOutputs(result.outputs ?? {});
   return {
     steps: result.steps.slice(0, MAX_LISTED_STEPS),
     ...(result.steps.length > MAX_LISTED_STEPS ? { stepsOmitted: result.steps.length - MAX_LISTED_STEPS } : {}),
-    ...(outputs.length === 0 ? {} : { outputs: Object.fromEntries(outputs) }),
+    ...(Object.keys(outputs).length === 0 ? {} : { outputs }),
     ...(ref === undefined ? {} : { resultRef: { name: ref.name, digest: ref.digest } }),
   };
 }
 
+/** The first outputs that fit; longer ones are in the stored result. */
+function listedOutputs(outputs: Readonly<Record<string, string>>): Record<string, string> {
+  const listed: [string, string][] = [];
+  let bytes = 0;
+  for (const [name, value] of Object.entries(outputs)) {
+    const size = Buffer.byteLength(JSON.stringify([name, value]));
+    if (value.length > MAX_OUTPUT_LENGTH || bytes + size > MAX_OUTPUTS_BYTES) continue;
+    if (listed.length === MAX_LISTED_OUTPUTS) break;
+    listed.push([name, value]);
+    bytes += size;
+  }
+  return Object.fromEntries(listed);
+}
+
 /** A kubelet's word as a condition's reason, which allows letters, digits and underscores. */
 export function reasonWord(reason: string): string {
-  return /^[A-Za-z][A-Za-z0-9_]*$/.test(reason) ? reason : 'ContainerProblem';
+  return /^[A-Za-z][A-Za-z0-9_]{0,127}$/.test(reason) ? reason : 'ContainerProblem';
 }

@@ -6,8 +6,8 @@ import type { Form } from '../schema/patterns.ts';
 import { isYamlMap, type YamlValue } from '../yaml/value.ts';
 
 /**
- * Reads the parts of a file and gathers what is wrong with each. A part with an error is undefined, and its neighbours are read all the
- * same: a file's author sees every error at once.
+ * Reads the parts of a file and gathers what is wrong with each. A part with an error is undefined, and its neighbours
+ * are read all the same: a file's author sees every error at once.
  */
 export interface Reader {
   read<T>(schema: Schema<T>, value: YamlValue | undefined, at: KeyPath): T | undefined;

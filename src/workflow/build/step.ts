@@ -36,7 +36,7 @@ export function buildStep(
 ): StepDraft {
   const script = scriptSource(value, at);
   const source = script?.source ?? {};
-  const id = asText(part(source, 'id') ?? null) ?? `step-${index + 1}`;
+  const id = asText(part(source, 'id')) ?? `step-${index + 1}`;
   const draft: StepDraft = { index, id, at, source, runAt: script?.runAt ?? at, failureSources: [] };
   if (script === undefined) {
     reader.report(at, `expected a command or a map, ${got(value)}`);
@@ -57,8 +57,8 @@ export function buildStep(
 
 /** What the step does: exactly one of `run` and `uses`. */
 function buildAction(reader: Reader, source: YamlMap, at: KeyPath) {
-  const run = asText(part(source, 'run') ?? null);
-  const uses = asText(part(source, 'uses') ?? null);
+  const run = asText(part(source, 'run'));
+  const uses = asText(part(source, 'uses'));
   if (run !== undefined && uses !== undefined) {
     reader.report([...at, 'uses'], 'a step has either run or uses, not both');
     return undefined;
@@ -119,7 +119,7 @@ export function buildResources(section: NonNullable<ReturnType<typeof resourcesS
 }
 
 /** A value that names a declared secret is that secret, everything else is itself. */
-export function buildEnv(env: Record<string, string>, secrets: ReadonlySet<string>): Record<string, EnvValue> {
+function buildEnv(env: Record<string, string>, secrets: ReadonlySet<string>): Record<string, EnvValue> {
   const entries = Object.entries(env).map(([name, value]): [string, EnvValue] => {
     return [name, secrets.has(value) ? { kind: 'secret', name: value } : { kind: 'literal', value }];
   });

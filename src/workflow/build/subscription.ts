@@ -14,8 +14,8 @@ export interface SubscriptionDraft {
 }
 
 /**
- * A list of subscriptions. In the second spelling each event may have a range of its own: such an entry becomes one subscription for each
- * range, in the order of the events. `firstIndex` is the number of subscriptions before it.
+ * A list of subscriptions. In the second spelling each event may have a range of its own: such an entry becomes one
+ * subscription for each range, in the order of the events. `firstIndex` is the number of subscriptions before it.
  */
 export function buildSubscriptions(
   reader: Reader,

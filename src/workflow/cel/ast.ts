@@ -57,7 +57,7 @@ function children(expression: Expression): { child: Expression; adds: string[] }
 }
 
 /** Levels of an expression: the planner and the evaluator recurse, and take time that grows faster than the depth. */
-export const MAX_EXPRESSION_DEPTH = 100;
+const MAX_EXPRESSION_DEPTH = 100;
 
 /** Whether an expression has more levels than `MAX_EXPRESSION_DEPTH`. */
 export function isTooDeep(expression: Expression, level = 1): boolean {
@@ -125,7 +125,7 @@ function rootOf(expression: Expression): Expression {
   return operand === undefined ? expression : rootOf(operand);
 }
 
-/** The last operand of an expression, as it is written: `c.d` of `a && !c.d`. */
+/** What stands directly before the end of an expression: `c.d` of `!c.d` and of `2 * c.d`. */
 function lastOperand(expression: Expression): Expression {
   const { exprKind } = expression;
   const operators = ['!_', '-_', '_+_', '_-_', '_*_', '_/_', '_%_'];
@@ -135,9 +135,9 @@ function lastOperand(expression: Expression): Expression {
 }
 
 /**
- * Names of inputs and steps may have hyphens, which CEL reads as minus: `inputs.version-bump` is `inputs.version - bump`. Where what follows
- * the minus is a name that nobody defines, the subtraction could only fail, so the hyphen belongs to the name, and the expression is
- * changed (in place) to say so. Whatever could be a subtraction stays one.
+ * Names of inputs and steps may have hyphens, which CEL reads as minus: `inputs.version-bump` is `inputs.version -
+ * bump`. Where what follows the minus is a name that nobody defines, the subtraction could only fail, so the hyphen
+ * belongs to the name, and the expression is changed (in place) to say so. Whatever could be a subtraction stays one.
  */
 export function joinHyphens(expression: Expression, variables: ReadonlySet<string>): void {
   for (const { child, adds } of children(expression)) {

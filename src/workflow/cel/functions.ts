@@ -17,8 +17,9 @@ const { BOOL, BYTES, DOUBLE, DYN, INT, STRING } = CelScalar;
 const LIST = listType(DYN);
 
 /**
- * UTF-16 code units of a text, and items of a list, that an expression may make. A payload has 256 KiB; an expression that doubles a text 20 times has
- * 200 characters. Without these a single allocation can exceed what V8 has left, which ends the process and not just the thread.
+ * UTF-16 code units of a text, and items of a list, that an expression may make. A payload has 256 KiB; an expression
+ * that doubles a text 20 times has 200 characters. Without these a single allocation can exceed what V8 has left, which
+ * ends the process and not just the thread.
  */
 export const MAX_MADE_TEXT = 524_288;
 export const MAX_MADE_LIST = 10_000;
@@ -29,8 +30,9 @@ const MAX_PATTERN = 512;
 const HARMLESS = new Set(['charAt', 'indexOf', 'lastIndexOf', 'substring', 'trim', 'split']);
 
 /**
- * What Tako adds to standard CEL: the strings extension without `format` and `quote`, `lower` and `upper`, the `semver` functions, and arithmetic
- * between whole numbers and JSON's numbers, which are doubles (`payload.count + 1`). Comparisons between the two are standard.
+ * What Tako adds to standard CEL: the strings extension without `format` and `quote`, `lower` and `upper`, the `semver`
+ * functions, and arithmetic between whole numbers and JSON's numbers, which are doubles (`payload.count + 1`).
+ * Comparisons between the two are standard.
  */
 export const FUNCTIONS: CelFunc[] = [
   ...strings.filter(({ name }) => HARMLESS.has(name)),

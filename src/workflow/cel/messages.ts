@@ -20,7 +20,10 @@ export function explainSyntax(error: unknown): string {
   return `this is not valid CEL at ${place}: ${shorten(rest, 200)}`;
 }
 
-/** A name without a meaning. `a.b - c` with an unknown `c` has become `a["b-c"]` already; what is left is no hyphenated name. */
+/**
+ * A name without a meaning. `a.b - c` with an unknown `c` has become `a["b-c"]` already; what is left is no hyphenated
+ * name.
+ */
 export function explainUnknown(unknown: Unknown, variables: readonly string[], functions: readonly string[]): string {
   if (unknown.kind === 'variable') return `there is no variable ${unknown.name}${suggestion(unknown.name, variables)}`;
   const meant = suggestion(unknown.name, functions);

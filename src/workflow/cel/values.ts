@@ -4,8 +4,8 @@ import type { JsonValue } from '../types.ts';
 const MAX_DEPTH = 100;
 
 /**
- * JSON data as the library wants it. Objects become Maps: of a plain object the library looks up inherited names too (`constructor`).
- * Numbers stay doubles, undefined members are left out.
+ * JSON data as the library wants it. Objects become Maps: of a plain object the library looks up inherited names too
+ * (`constructor`). Numbers stay doubles, undefined members are left out.
  */
 export function toCel(value: unknown, depth = 0): CelInput {
   if (depth > MAX_DEPTH) throw new Error(`the variables are nested more than ${MAX_DEPTH} levels deep`);
@@ -30,7 +30,8 @@ const MAX_RESULT_VALUES = 10_000;
 const MAX_RESULT_TEXT = 65_536;
 
 /**
- * A result as JSON. Throws for what JSON has no form for (bytes, types, timestamps, whole numbers beyond 2^53) and for what is too large.
+ * A result as JSON. Throws for what JSON has no form for (bytes, types, timestamps, whole numbers beyond 2^53) and for
+ * what is too large.
  */
 export function fromCel(result: CelValue): JsonValue {
   let values = 0;

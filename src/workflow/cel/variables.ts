@@ -19,7 +19,10 @@ export interface EventFacts {
   id?: string;
 }
 
-/** The variables of an event: `event.payload.version` and the short `payload.version` are the same. An absent version is "". */
+/**
+ * The variables of an event: `event.payload.version` and the short `payload.version` are the same. An absent version is
+ * "".
+ */
 export function eventVariables(event: EventFacts): CelVariables {
   const { type, schemaVersion = '', source, payload, id } = event;
   return {
@@ -33,8 +36,11 @@ export function eventVariables(event: EventFacts): CelVariables {
 
 /** UTF-8 bytes of an event's payload as JSON. */
 export const MAX_PAYLOAD_BYTES = 262_144;
-/** UTF-8 bytes of all variables as JSON: the payload twice (`event.payload`, `payload`), inputs, and the outputs of steps. */
-export const MAX_VARIABLES_BYTES = 2_097_152;
+/**
+ * UTF-8 bytes of all variables as JSON: the payload twice (`event.payload`, `payload`), inputs, and the outputs of
+ * steps.
+ */
+const MAX_VARIABLES_BYTES = 2_097_152;
 
 /** Why variables cannot be used; undefined when they can. Throws for what is no JSON at all, such as a circle. */
 export function checkVariables(variables: CelVariables): string | undefined {

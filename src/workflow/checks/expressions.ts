@@ -1,5 +1,6 @@
 import type { FileDraft } from '../build/file.ts';
 import { part, type Reader } from '../build/reader.ts';
+import type { KeyPath } from '../key-path.ts';
 import { asText } from '../schema/fields.ts';
 import type { YamlValue } from '../yaml/value.ts';
 
@@ -10,15 +11,15 @@ export type ExpressionScope = 'filter' | 'if';
 export type CheckExpression = (expression: string, scope: ExpressionScope) => string | undefined;
 
 /**
- * UTF-8 bytes of all expressions of a file. They are compiled in the caller's thread, without a time limit: an honest one takes 0.1 ms, the
- * worst of 4 KiB that was found 45 ms, so that the worst file takes 1.5 s.
+ * UTF-8 bytes of all expressions of a file. They are compiled in the caller's thread, without a time limit: an honest
+ * one takes 0.1 ms, the worst of 4 KiB that was found 45 ms, so that the worst file takes 1.5 s.
  */
-export const MAX_EXPRESSIONS_BYTES = 131_072;
+const MAX_EXPRESSIONS_BYTES = 131_072;
 
 /** Every filter and every `if` compiles. */
 export function checkExpressions(reader: Reader, draft: FileDraft, check: CheckExpression): void {
   let bytes = 0;
-  const checkAt = (expression: string, scope: ExpressionScope, at: (string | number)[]) => {
+  const checkAt = (expression: string, scope: ExpressionScope, at: KeyPath) => {
     const before = bytes;
     bytes += Buffer.byteLength(expression);
     if (bytes > MAX_EXPRESSIONS_BYTES) {
@@ -35,22 +36,22 @@ export function checkExpressions(reader: Reader, draft: FileDraft, check: CheckE
   };
   for (const { source, at } of draft.subscriptions) {
     const filters = part(source, 'filters');
-    const places: [YamlValue | undefined, (string | number)[]][] = [
-      ...(Array.isArray(filters) ? filters : []).map((filter, index): [YamlValue, (string | number)[]] => [
+    const places: [YamlValue | undefined, KeyPath][] = [
+      ...(Array.isArray(filters) ? filters : []).map((filter, index): [YamlValue, KeyPath] => [
         filter,
         [...at, 'filters', index],
       ]),
       [part(source, 'filter'), [...at, 'filter']],
     ];
     for (const [filter, place] of places) {
-      const expression = asText(filter ?? null);
+      const expression = asText(filter);
       if (expression !== undefined && expression !== '') checkAt(expression, 'filter', place);
     }
   }
   for (const { steps } of draft.workflows) {
     for (const { source, at, failureSources } of steps) {
       for (const place of [{ source, at }, ...failureSources]) {
-        const expression = asText(part(place.source, 'if') ?? null);
+        const expression = asText(part(place.source, 'if'));
         if (expression !== undefined && expression !== '') checkAt(expression, 'if', [...place.at, 'if']);
       }
     }

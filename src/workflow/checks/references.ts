@@ -30,8 +30,9 @@ const QUOTED = /"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g;
 const IN_CEL = /(?<![\w.\])])\.?(inputs|steps)\.([\w-]+)(?:\.outputs\.([\w-]+))?/g;
 
 /**
- * Templates and `if` speak only of inputs that the workflow declares and of steps that come before (or, once a step has run, of itself).
- * An output that the step does not declare is a note: long-running steps may write others at run time, and templates may give a default.
+ * Templates and `if` speak only of inputs that the workflow declares and of steps that come before (or, once a step has
+ * run, of itself). An output that the step does not declare is a note: long-running steps may write others at run time,
+ * and templates may give a default.
  */
 export function checkReferences(reader: Reader, draft: WorkflowDraft): void {
   for (const step of draft.steps) {
@@ -44,7 +45,7 @@ export function checkReferences(reader: Reader, draft: WorkflowDraft): void {
       ...step.failureSources.map(failure => ({ ...failure, afterStep: true })),
     ];
     for (const { source, at, afterStep } of conditions) {
-      const condition = asText(part(source, 'if') ?? null) ?? '';
+      const condition = asText(part(source, 'if')) ?? '';
       const place = { at: [...at, 'if'], index, afterStep };
       for (const found of inExpression(condition)) checkReference(reader, draft, found, place);
     }
@@ -109,8 +110,7 @@ function noteOutput(
 ): void {
   const declared = part(part(step.source, 'produces'), 'outputs');
   const known = isYamlMap(declared) ? Object.keys(declared) : [];
-  const decided =
-    part(step.source, 'uses') === undefined && asText(part(step.source, 'long_running') ?? null) !== 'true';
+  const decided = part(step.source, 'uses') === undefined && asText(part(step.source, 'long_running')) !== 'true';
   if (!decided || resolve(output, known, language) !== undefined) return;
   const meant = known.length === 0 ? ', it declares none' : suggestion(output, known);
   reader.note(at, `the step ${step.id} declares no output ${JSON.stringify(output)}${meant}`);

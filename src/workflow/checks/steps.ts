@@ -1,16 +1,20 @@
 import { part, type Reader } from '../build/reader.ts';
 import type { StepDraft } from '../build/step.ts';
 import type { WorkflowDraft } from '../build/workflow.ts';
+import type { KeyPath } from '../key-path.ts';
 import { nearest, suggestion } from '../nearest.ts';
 import { asText } from '../schema/fields.ts';
 import type { EnvValue } from '../types.ts';
 
-/** What the steps of one workflow must agree on: distinct ids, artifacts that exist, polls that wait for a step before them. */
+/**
+ * What the steps of one workflow must agree on: distinct ids, artifacts that exist, polls that wait for a step before
+ * them.
+ */
 export function checkSteps(reader: Reader, draft: WorkflowDraft, artifactNames: ReadonlySet<string>): void {
   checkIds(reader, draft.steps);
   for (const step of draft.steps) {
     checkArtifact(reader, step, ['produces', 'artifact'], artifactNames);
-    if (asText(part(step.source, 'uses') ?? null) === 'tako/fan-out@v1') {
+    if (asText(part(step.source, 'uses')) === 'tako/fan-out@v1') {
       checkArtifact(reader, step, ['with', 'artifact'], artifactNames);
     }
     checkPoll(reader, step, draft.steps);
@@ -28,14 +32,14 @@ function checkIds(reader: Reader, steps: readonly StepDraft[]): void {
   for (const step of steps) claim(step.id, step.at, part(step.source, 'id') !== undefined, `steps[${step.index}]`);
   for (const step of steps) {
     step.failureSources.forEach(({ at, source }, position) => {
-      const id = asText(part(source, 'id') ?? null);
+      const id = asText(part(source, 'id'));
       if (id !== undefined) claim(id, at, true, `steps[${step.index}].on_failure[${position}]`);
     });
   }
 }
 
 function checkArtifact(reader: Reader, step: StepDraft, keys: [string, string], names: ReadonlySet<string>): void {
-  const name = asText(part(part(step.source, keys[0]), keys[1]) ?? null);
+  const name = asText(part(part(step.source, keys[0]), keys[1]));
   if (name === undefined || names.has(name)) return;
   reader.report([...step.at, ...keys], `there is no artifact ${JSON.stringify(name)}${suggestion(name, [...names])}`);
 }
@@ -46,13 +50,8 @@ function checkPoll(reader: Reader, { step, at, index }: StepDraft, steps: readon
   const place = [...at, 'with', 'step_id'];
   const target = steps.find(({ id }) => id === stepId);
   if (target === undefined) {
-    reader.report(
-      place,
-      `there is no step ${JSON.stringify(stepId)}${suggestion(
-        stepId,
-        steps.slice(0, index).map(({ id }) => id),
-      )}`,
-    );
+    const before = steps.slice(0, index).map(({ id }) => id);
+    reader.report(place, `there is no step ${JSON.stringify(stepId)}${suggestion(stepId, before)}`);
   } else if (target.index >= index) {
     reader.report(place, `the step ${stepId} does not come before this one`);
   } else if (target.step !== undefined && !target.step.longRunning) {
@@ -66,9 +65,9 @@ function noteSecrets(reader: Reader, draft: WorkflowDraft): void {
   const used = new Set<string>();
   for (const { step, at } of draft.steps) {
     if (step === undefined) continue;
-    const scopes: [Record<string, EnvValue>, (string | number)[]][] = [
+    const scopes: [Record<string, EnvValue>, KeyPath][] = [
       [step.env, [...at, 'env']],
-      ...step.onFailure.map(({ env }, position): [Record<string, EnvValue>, (string | number)[]] => [
+      ...step.onFailure.map(({ env }, position): [Record<string, EnvValue>, KeyPath] => [
         env,
         [...at, 'on_failure', position, 'env'],
       ]),
@@ -91,7 +90,7 @@ function noteSecrets(reader: Reader, draft: WorkflowDraft): void {
   }
 }
 
-function noteMisspelt(reader: Reader, value: string, secrets: readonly string[], at: (string | number)[]): void {
+function noteMisspelt(reader: Reader, value: string, secrets: readonly string[], at: KeyPath): void {
   const meant = value.length >= 6 ? nearest(value, secrets) : undefined;
   if (meant !== undefined) {
     reader.note(at, `${JSON.stringify(value)} is taken as it is: it is close to the secret ${meant}, but not the same`);

@@ -11,13 +11,14 @@ import { hasTemplate, NAME } from '../schema/patterns.ts';
 import { isYamlMap } from '../yaml/value.ts';
 
 /**
- * A subscription's workflow exists and can be started with the inputs that the subscription gives. Files of the second spelling give
- * inputs to workflows that declare none: those inputs become optional strings of the workflow, with a note.
+ * A subscription's workflow exists and can be started with the inputs that the subscription gives. Files of the second
+ * spelling give inputs to workflows that declare none: those inputs become optional strings of the workflow, with a
+ * note.
  */
 export function checkSubscriptions(reader: Reader, draft: FileDraft): void {
   const workflows = new Map(draft.workflows.map(workflow => [workflow.name, workflow]));
   for (const subscription of draft.subscriptions) {
-    const name = asText(part(subscription.source, 'workflow') ?? null);
+    const name = asText(part(subscription.source, 'workflow'));
     const target = name === undefined ? undefined : workflows.get(name);
     if (target !== undefined) checkInputs(reader, subscription, target);
     else if (name !== undefined && !draft.workflowNames.has(name)) {

@@ -30,8 +30,8 @@ function toKey(part: PropertyKey): string | number {
 const ALIASES: Record<string, string> = { script: 'run', command: 'run', environment: 'env', needs: 'if', when: 'if' };
 
 /**
- * A map with known keys. A key without a value counts as absent, an unknown key is an error that names the nearest known one, and all
- * errors inside are reported at once.
+ * A map with known keys. A key without a value counts as absent, an unknown key is an error that names the nearest
+ * known one, and all errors inside are reported at once.
  */
 export function section<S extends z.ZodRawShape>(shape: S) {
   const inner = z.object(shape);
@@ -57,7 +57,7 @@ export function notA(kind: 'map' | 'list', value: unknown): string {
 }
 
 /** The message for a key that a map cannot have. */
-export function unknownKey(key: string, known: readonly string[]): string {
+function unknownKey(key: string, known: readonly string[]): string {
   const alias = Object.hasOwn(ALIASES, key) ? ALIASES[key]! : undefined;
   const meant = alias !== undefined && known.includes(alias) ? `, did you mean "${alias}"?` : suggestion(key, known);
   return `unknown key "${key.slice(0, 60)}"${meant}`;

@@ -8,8 +8,9 @@ import { isYamlMap, PlainScalar, type YamlValue } from '../yaml/value.ts';
 import { type Form, hasTemplate } from './patterns.ts';
 
 /**
- * The leaves of tako.yml as zod schemas over `YamlValue`. Each says in one sentence what it expected; the path and the place are added by
- * whoever runs it. An absent key reaches a leaf as undefined, which is an error unless the leaf is optional or has a default.
+ * The leaves of tako.yml as zod schemas over `YamlValue`. Each says in one sentence what it expected; the path and the
+ * place are added by whoever runs it. An absent key reaches a leaf as undefined, which is an error unless the leaf is
+ * optional or has a default.
  */
 
 /** Adds an issue; `at` is relative to the value that is read. */
@@ -36,7 +37,7 @@ export function got(value: YamlValue | undefined): string {
 }
 
 /** Text; a number or boolean counts as the text it was written with (`1.10`, `8080`). */
-export function asText(value: YamlValue): string | undefined {
+export function asText(value: YamlValue | undefined): string | undefined {
   if (typeof value === 'string') return value;
   return value instanceof PlainScalar ? value.source : undefined;
 }
@@ -108,11 +109,6 @@ export function duration(bounds: DurationBounds) {
     const parsed = parseDuration(read, bounds);
     return parsed.ok ? parsed.ms : fail(parsed.message);
   });
-}
-
-/** Any value, as JSON. */
-export function json() {
-  return field((value, fail) => toJson(value, fail, []));
 }
 
 function toJson(value: YamlValue, fail: Fail, at: KeyPath): JsonValue {

@@ -6,7 +6,10 @@ import { choice, later, text } from './fields.ts';
 import { ENV_NAME, EVENT_SOURCE, EVENT_TYPE, FILE_VERSION, IMAGE, NAME, SCHEMA_VERSION, VARIABLE } from './patterns.ts';
 import { resourcesSchema } from './step.ts';
 
-/** The first level. What holds many things is read entry by entry, so that one bad entry does not hide the others' errors. */
+/**
+ * The first level. What holds many things is read entry by entry, so that one bad entry does not hide the others'
+ * errors.
+ */
 export const fileSchema = section({
   version: text({ form: FILE_VERSION }),
   artifacts: later(),
@@ -35,8 +38,6 @@ export const workflowSchema = section({
   steps: later(),
 });
 
-export type WorkflowSection = z.output<typeof workflowSchema>;
-
 const range = () =>
   text({
     check: value => {
@@ -45,7 +46,9 @@ const range = () =>
     },
   });
 
-/** Both spellings: `events` as words or as maps with a range of their own, `filters` as a list or `filter` as one text. */
+/**
+ * Both spellings: `events` as words or as maps with a range of their own, `filters` as a list or `filter` as one text.
+ */
 export const subscriptionSchema = section({
   artifact: text({ form: EVENT_SOURCE }),
   events: list(

@@ -15,9 +15,9 @@ import type { KeyPath } from '../key-path.ts';
 import { isYamlMap, PlainScalar, type YamlMap, type YamlValue } from './value.ts';
 
 /** Values in a file, with every alias counted as often as it is used: what a billion laughs would exceed. */
-export const MAX_VALUES = 100_000;
+const MAX_VALUES = 100_000;
 /** Levels of maps and lists, aliases included. The file's own shape needs eight, payloads the rest. */
-export const MAX_DEPTH = 32;
+const MAX_DEPTH = 32;
 
 /** Where keys and list items stand: for each map and list, an offset in the text by key or index. */
 export type Offsets = WeakMap<object, Map<string | number, number>>;
@@ -40,9 +40,9 @@ interface Converted {
 class TooMuch extends Error {}
 
 /**
- * Turns the parser's nodes into plain data. Aliases share what they point to, so that a file's memory is bounded by its text whatever the
- * aliases say; their use is counted, because what reads the data walks it in full. Duplicate keys, keys that are no plain text and
- * aliases that point to themselves are problems; the first of two equal keys counts.
+ * Turns the parser's nodes into plain data. Aliases share what they point to, so that a file's memory is bounded by its
+ * text whatever the aliases say; their use is counted, because what reads the data walks it in full. Duplicate keys,
+ * keys that are no plain text and aliases that point to themselves are problems; the first of two equal keys counts.
  */
 export function convert(document: Document.Parsed): Conversion {
   const converter = createConverter();
@@ -86,9 +86,8 @@ function createConverter() {
   function content(current: Node, at: KeyPath): Converted {
     if (isMap(current)) return map(current as YAMLMap<Node, Node | null>, at);
     if (isSeq(current)) return list(current as YAMLSeq<Node | Pair<Node, Node | null>>, at);
-    if (isScalar(current)) return leaf(scalar(current));
-    report(at, current, 'expected a value');
-    return leaf(null);
+    // Aliases are followed before; a document holds nothing else.
+    return leaf(scalar(current as Scalar));
   }
 
   function alias(current: Alias, at: KeyPath): Converted {

@@ -1,6 +1,6 @@
 /**
- * What a YAML file says, as plain data. Numbers and booleans keep the text they were written with, since only the reader of a key
- * knows whether `1.10` is meant as a version or as a number.
+ * What a YAML file says, as plain data. Numbers and booleans keep the text they were written with, since only the
+ * reader of a key knows whether `1.10` is meant as a version or as a number.
  */
 export type YamlValue = null | string | PlainScalar | YamlValue[] | YamlMap;
 

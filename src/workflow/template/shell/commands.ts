@@ -13,7 +13,7 @@ const LIST_ENDS: ReadonlySet<string> = new Set(['then', 'do', 'done', 'fi', 'eli
 export function readList(cursor: Cursor): List {
   const pipelines: Pipeline[] = [];
   for (;;) {
-    skipSeparators(cursor);
+    skipNewlines(cursor);
     if (atListEnd(cursor)) return { pipelines };
     pipelines.push(readPipeline(cursor));
     cursor.skipBlanks();
@@ -45,15 +45,6 @@ export function skipNewlines(cursor: Cursor): void {
     cursor.skipBlanks();
     skipComment(cursor);
   } while (readNewline(cursor));
-}
-
-function skipSeparators(cursor: Cursor): void {
-  skipNewlines(cursor);
-  // A lone ; is no command, but nothing depends on it.
-  while (cursor.startsWith(';') && !cursor.startsWith(';;') && !cursor.startsWith(';&')) {
-    cursor.at++;
-    skipNewlines(cursor);
-  }
 }
 
 function skipComment(cursor: Cursor): void {

@@ -1,0 +1,303 @@
+import { describe, expect, it } from 'vitest';
+import { type TakoRunStatus, takoRunStatusSchema } from '../../api/takorun.ts';
+import type { RunManifest, RunObject } from '../../fanout/objects.ts';
+import type { EventObservation } from './event-observation.ts';
+import type { Expansion } from './expand.ts';
+import { planEventRun } from './plan-event.ts';
+import { at, CREATED, eventObservation, eventRun, settings, workflowRun } from './testing/builders.ts';
+
+const plan = (changes: Partial<EventObservation> = {}) => planEventRun(eventObservation(changes));
+const ofStep = { parent: { step: 'emit', deadline: at(600_000) } };
+
+const manifests = (count: number): RunManifest[] =>
+  Array.from(
+    { length: count },
+    (_, index) => workflowRun({ name: `child-${index}`, parent: {} }) as unknown as RunManifest,
+  );
+
+function expanded(count: number, changes: Partial<Extract<Expansion, { kind: 'expanded' }>> = {}): Expansion {
+  return {
+    kind: 'expanded',
+    children: manifests(count),
+    subscribersFound: count,
+    withoutConsent: 0,
+    deduplicated: 0,
+    skippedCount: 0,
+    skipped: [],
+    ...changes,
+  };
+}
+
+const child = (index: number, status: TakoRunStatus = {}, spec = {}): RunObject =>
+  workflowRun({ name: `child-${index}`, parent: {}, status, spec });
+
+/** An event that went out to this many. */
+const latched = (triggeredCount: number, status: TakoRunStatus = {}): TakoRunStatus => ({
+  phase: 'Waiting',
+  startTime: at(0),
+  fanOut: { expanded: true, triggeredCount },
+  ...status,
+});
+
+describe('an event that has not gone out', () => {
+  it('given a canceled run, then it ends as Canceled', () => {
+    expect(plan({ run: eventRun({ spec: { cancel: true } }), expansion: expanded(1) })).toMatchObject({
+      verdict: { phase: 'Canceled', reason: 'Canceled' },
+      status: { errorType: 'canceled', completionTime: at(1_000), repository: 'acme/core-lib' },
+      events: [{ type: 'Warning', reason: 'Canceled' }],
+    });
+  });
+
+  it('given a run whose time is over, then it is TimedOut', () => {
+    expect(plan({ now: CREATED + settings.defaultTimeoutMs })).toMatchObject({
+      verdict: { phase: 'TimedOut' },
+      status: { timeoutExceeded: true, errorType: 'timeout' },
+    });
+  });
+
+  it('given a suspended run, then it waits', () => {
+    expect(plan({ run: eventRun({ spec: { suspend: true } }), expansion: expanded(1) })).toMatchObject({
+      verdict: { phase: 'Pending', reason: 'Suspended' },
+    });
+  });
+
+  it('given a parent that is being deleted, then nothing happens; given one that is gone, then it ends', () => {
+    const run = eventRun(ofStep);
+    expect(plan({ run, lineage: 'ending', expansion: expanded(1) })).toEqual({ before: [], after: [], events: [] });
+    expect(plan({ run, lineage: 'gone', expansion: expanded(1) }).verdict).toMatchObject({
+      phase: 'Canceled',
+      reason: 'ParentGone',
+    });
+  });
+
+  it('given nothing matched yet, then nothing happens', () => {
+    expect(plan()).toEqual({ before: [], after: [], events: [] });
+  });
+
+  const missing: Expansion = { kind: 'waiting', reason: 'SourceNotFound', message: 'there is no TakoRepository' };
+
+  it('given a source that may come, then it waits, tells it once, and fails when the time is over', () => {
+    expect(plan({ expansion: missing })).toMatchObject({
+      verdict: { phase: 'Pending', reason: 'SourceNotFound' },
+      events: [{ type: 'Warning', reason: 'SourceNotFound' }],
+      requeueAfterMs: 5_000,
+    });
+    const ready = {
+      type: 'Ready',
+      status: 'Unknown' as const,
+      lastTransitionTime: at(0),
+      reason: 'SourceNotFound',
+      message: '',
+    };
+    expect(plan({ expansion: missing, run: eventRun({ status: { conditions: [ready] } }) }).events).toEqual([]);
+    expect(plan({ expansion: missing, now: CREATED + settings.repositoryTimeoutMs })).toMatchObject({
+      verdict: { phase: 'Failed', reason: 'SourceNotFound' },
+      status: { errorType: 'execution_failed' },
+    });
+  });
+
+  it('given a cycle, then it fails at once, and children of a try that was cut off are stopped', () => {
+    const expansion: Expansion = { kind: 'failed', reason: 'CycleDetected', message: 'a -> b -> a' };
+    expect(plan({ expansion, children: [child(0), child(1, { phase: 'Succeeded' })] })).toMatchObject({
+      verdict: { phase: 'Failed', reason: 'CycleDetected' },
+      before: [{ kind: 'cancelRun', name: 'child-0' }],
+      events: [{ type: 'Warning', reason: 'CycleDetected' }],
+    });
+  });
+
+  it("given a step's fan-out that fails, then its own run tells it, not another event", () => {
+    const expansion: Expansion = { kind: 'failed', reason: 'ArtifactNotFound', message: 'no artifact' };
+    expect(plan({ run: eventRun(ofStep), expansion })).toMatchObject({ verdict: { phase: 'Failed' }, events: [] });
+  });
+});
+
+describe('an event that goes out', () => {
+  it('given children, then it is latched and waits for them', () => {
+    const decision = plan({ expansion: expanded(2, { subscribersFound: 3, skippedCount: 1 }) });
+    expect(decision).toMatchObject({
+      verdict: { phase: 'Waiting', reason: 'WaitingForChildren' },
+      status: {
+        children: '0/2',
+        childrenSummary: { total: 2, pending: 2 },
+        treeSummary: { total: 2, depth: 1 },
+        fanOut: {
+          expanded: true,
+          eventEmitted: true,
+          triggeredCount: 2,
+          subscribersFound: 3,
+          skippedCount: 1,
+          eventId: 'uid-release',
+          fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
+          startTime: at(1_000),
+        },
+      },
+      events: [{ type: 'Normal', reason: 'EventEmitted', message: '2 of 3 subscribers run' }],
+      requeueAfterMs: settings.defaultTimeoutMs - 1_000,
+    });
+  });
+
+  it('given no subscriber, then it has succeeded at once and says why nothing runs', () => {
+    expect(plan({ expansion: expanded(0) })).toMatchObject({
+      verdict: {
+        phase: 'Succeeded',
+        reason: 'NoSubscribers',
+        message: expect.stringContaining('no repository listens'),
+      },
+      status: { completionTime: at(1_000), fanOut: { completionTime: at(1_000) } },
+    });
+  });
+
+  it('given a run that does not wait, then it has succeeded when the children exist', () => {
+    const run = eventRun({ spec: { waitForChildren: false } });
+    expect(plan({ run, expansion: expanded(2) })).toMatchObject({
+      before: [],
+      verdict: { phase: 'Succeeded', reason: 'EventEmitted' },
+      status: { children: '0/2' },
+    });
+  });
+
+  it('given a deep tree, then a warning goes out as an event', () => {
+    expect(plan({ run: eventRun(ofStep), expansion: expanded(1, { warning: 'level 7 of 10' }) }).events).toEqual([
+      { type: 'Warning', reason: 'DeepTree', message: 'level 7 of 10' },
+    ]);
+  });
+
+  it('given a dry run, then nothing is latched, and the message names who would run', () => {
+    const decision = plan({ run: eventRun({ spec: { dryRun: true } }), expansion: expanded(30) });
+    expect(decision).toMatchObject({
+      verdict: { phase: 'Succeeded', reason: 'DryRun' },
+      status: { fanOut: { eventEmitted: false, expanded: false, triggeredCount: 0, subscribersFound: 30 } },
+    });
+    expect(decision.verdict?.message).toMatch(/^dry run: would start core-lib release, .* and 10 more$/);
+    expect(plan({ run: eventRun({ spec: { dryRun: true } }), expansion: expanded(0) }).verdict?.message).toBe(
+      'dry run: would start nothing',
+    );
+  });
+});
+
+describe('an event that went out', () => {
+  const waitingFor = (children: RunObject[], status: TakoRunStatus = {}, changes: Partial<EventObservation> = {}) =>
+    plan({ run: eventRun({ status: latched(children.length, status) }), children, now: CREATED + 60_000, ...changes });
+
+  it('given children at work, then they are counted', () => {
+    expect(waitingFor([child(0, { phase: 'Running' }), child(1, { phase: 'Succeeded' }), child(2)])).toMatchObject({
+      verdict: { phase: 'Waiting' },
+      status: { children: '1/3', childrenSummary: { total: 3, completed: 1, running: 1, pending: 1 } },
+      events: [],
+    });
+  });
+
+  it('given children that all succeeded, then so has it', () => {
+    expect(waitingFor([child(0, { phase: 'Succeeded' })])).toMatchObject({
+      verdict: { phase: 'Succeeded', reason: 'ChildrenSucceeded' },
+      status: { completionTime: at(60_000), fanOut: { completionTime: at(60_000) } },
+      events: [{ type: 'Normal', reason: 'ChildrenSucceeded' }],
+    });
+  });
+
+  it('given a child that failed, then it has failed, with the error of the child', () => {
+    const failed = {
+      phase: 'Failed',
+      errorType: 'workflow_failed',
+      message: 'step test: exit code 1',
+      runId: 'exec-1',
+    } as const;
+    expect(waitingFor([child(0, failed), child(1, { phase: 'Succeeded' })])).toMatchObject({
+      verdict: { phase: 'Failed', reason: 'ChildrenFailed', message: expect.stringContaining('exit code 1') },
+      status: {
+        errorType: 'workflow_failed',
+        detailedErrors: [{ errorType: 'workflow_failed', errorMessage: 'step test: exit code 1', runId: 'exec-1' }],
+      },
+      events: [{ type: 'Warning', reason: 'ChildrenFailed' }],
+    });
+  });
+
+  it('given a child that disappeared, then it counts as canceled', () => {
+    const run = eventRun({ status: latched(2) });
+    expect(plan({ run, children: [child(0, { phase: 'Succeeded' })] })).toMatchObject({
+      verdict: { phase: 'Failed' },
+      status: { childrenSummary: { total: 2, completed: 1, canceled: 1 } },
+    });
+  });
+
+  it('given a cancel, then the children are canceled once each', () => {
+    const run = eventRun({ spec: { cancel: true }, status: latched(3) });
+    const children = [child(0, { phase: 'Running' }), child(1, {}, { cancel: true }), child(2, { phase: 'Succeeded' })];
+    expect(plan({ run, children })).toMatchObject({
+      before: [{ kind: 'cancelRun', namespace: 'team', name: 'child-0' }],
+      verdict: { phase: 'Waiting', reason: 'Canceling' },
+      requeueAfterMs: 5_000,
+    });
+  });
+
+  it('given a time limit that passes, then the children may end by themselves first, and are canceled after that', () => {
+    const run = eventRun({ spec: { timeout: '2m' }, status: latched(1) });
+    const children = [child(0, { phase: 'Running' })];
+    expect(plan({ run, children, now: CREATED + 120_000 })).toMatchObject({
+      before: [],
+      verdict: { phase: 'Waiting', reason: 'TimingOut' },
+    });
+    expect(plan({ run, children, now: CREATED + 150_000 }).before).toHaveLength(1);
+  });
+
+  it.each(['TimedOut', 'Canceled'] as const)(
+    'given children that ended as %s after its time, then it is TimedOut',
+    phase => {
+      const ready = {
+        type: 'Ready',
+        status: 'Unknown' as const,
+        lastTransitionTime: at(0),
+        reason: 'TimingOut',
+        message: '',
+      };
+      const run = eventRun({ spec: { timeout: '2m' }, status: latched(1, { conditions: [ready] }) });
+      expect(plan({ run, children: [child(0, { phase })], now: CREATED + 160_000 })).toMatchObject({
+        verdict: { phase: 'TimedOut' },
+        status: { errorType: 'timeout', timeoutExceeded: true },
+      });
+    },
+  );
+
+  it('given a run that ended without waiting, then it goes on counting until its children have ended', () => {
+    const summary = { total: 2, completed: 0, failed: 0, timedOut: 0, canceled: 0, running: 1, pending: 1 };
+    const status = latched(2, { phase: 'Succeeded', completionTime: at(1_000), childrenSummary: summary });
+    const run = eventRun({ spec: { waitForChildren: false, ttlSecondsAfterFinished: 0 }, status });
+    const decision = plan({ run, children: [child(0, { phase: 'Failed' }), child(1, { phase: 'Running' })] });
+    expect(decision.verdict).toBeUndefined();
+    expect(decision.status).toMatchObject({ children: '1/2', childrenSummary: { failed: 1, running: 1 } });
+    const done = { ...summary, running: 0, pending: 0, completed: 2 };
+    const after = eventRun({ spec: run.spec, status: { ...status, childrenSummary: done } });
+    expect(
+      plan({ run: after, children: [child(0, { phase: 'Succeeded' })], now: CREATED + 60_000 }).after,
+    ).toMatchObject([{ kind: 'deleteRun' }]);
+  });
+
+  it('given 20,000 children that all failed with long messages, then the status is below 100 KiB and what the API takes', () => {
+    const long = {
+      phase: 'Failed',
+      errorType: 'workflow_failed',
+      message: '\u{1F600}'.repeat(2_000),
+      completionTime: at(1_000),
+    } as const;
+    const children = Array.from({ length: 20_000 }, (_, index) => child(index, long));
+    const skipped = Array.from({ length: 100 }, () => ({
+      repository: 'r'.repeat(200),
+      workflow: 'w'.repeat(100),
+      reason: 'FilterError' as const,
+      message: '\u{1F600}'.repeat(250),
+    }));
+    const run = eventRun({ status: latched(20_000) });
+    const first = plan({ expansion: expanded(0, { skipped, skippedCount: 5_000 }) });
+    const status = plan({
+      run: eventRun({
+        ...run,
+        status: { ...latched(20_000), fanOut: { ...first.status?.fanOut, expanded: true, triggeredCount: 20_000 } },
+      }),
+      children,
+    }).status;
+    expect(Buffer.byteLength(JSON.stringify(status))).toBeLessThan(100 * 1_024);
+    expect(status?.detailedErrors).toHaveLength(100);
+    expect(status?.detailedErrorsOmitted).toBe(19_900);
+    expect(takoRunStatusSchema.partial().safeParse(status).error).toBeUndefined();
+  });
+});

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import type { RunObject } from '../../fanout/objects.ts';
+import { type FinishedObservation, planFinished } from './plan-finished.ts';
+import { at, CREATED, observedPod, settings, workflowRun } from './testing/builders.ts';
+
+const ENDED = CREATED + 60_000;
+const status = { phase: 'Succeeded', completionTime: at(60_000) } as const;
+const run = workflowRun({ status });
+const stopped = { phase: 'Succeeded', finalizers: [] };
+const plan = (changes: Partial<FinishedObservation> = {}) =>
+  planFinished({ run, now: ENDED + 1_000, options: settings, pods: [], children: [], ...changes });
+const child = (phase?: 'Running' | 'Succeeded'): RunObject =>
+  workflowRun({ name: 'child', ...(phase && { status: { phase } }) });
+
+describe('a run that has ended', () => {
+  it('given nothing left, then there is nothing to do, ever', () => {
+    expect(plan()).toEqual({ before: [], after: [], events: [], requeueAfterMs: undefined });
+  });
+
+  it('given a Pod that is still held, then it is let go', () => {
+    expect(plan({ pods: [observedPod({ phase: 'Succeeded' })] }).after).toMatchObject([
+      { kind: 'releasePod', uid: 'pod-uid' },
+    ]);
+  });
+
+  it("given a Pod with somebody else's finalizer, then that is left alone", () => {
+    expect(plan({ pods: [observedPod({ phase: 'Succeeded', finalizers: ['other/one'] })] }).after).toEqual([]);
+  });
+
+  it('given a finished Pod, then it stays for its logs, and goes after its time', () => {
+    const pods = [observedPod(stopped)];
+    expect(plan({ pods })).toMatchObject({ after: [], requeueAfterMs: settings.podRetentionMs - 1_000 });
+    expect(plan({ pods, now: ENDED + settings.podRetentionMs }).after).toMatchObject([{ kind: 'deletePod' }]);
+  });
+
+  it('given containers that do not end, then they are ended soon', () => {
+    const pods = [observedPod({ phase: 'Running', finalizers: [] })];
+    expect(plan({ pods })).toMatchObject({ after: [], requeueAfterMs: 29_000 });
+    expect(plan({ pods, now: ENDED + 30_000 }).after).toMatchObject([{ kind: 'deletePod' }]);
+  });
+
+  it('given a volume claim, then the Pod goes at once, but not while it works', () => {
+    expect(plan({ pods: [observedPod({ ...stopped, claimed: true })] }).after).toMatchObject([{ kind: 'deletePod' }]);
+    expect(plan({ pods: [observedPod({ ...stopped, phase: 'Running', claimed: true })] }).after).toEqual([]);
+  });
+
+  it('given a Pod that is being deleted, then it is not deleted again', () => {
+    expect(plan({ pods: [observedPod({ ...stopped, deletedAfter: 1_000 })], now: ENDED * 2 }).after).toEqual([]);
+  });
+
+  it('given a time to live, then the run goes after it, and not before', () => {
+    const short = workflowRun({ status, spec: { ttlSecondsAfterFinished: 10 } });
+    expect(plan({ run: short })).toMatchObject({ after: [], requeueAfterMs: 9_000 });
+    expect(plan({ run: short, now: ENDED + 10_000 }).after).toEqual([
+      { kind: 'deleteRun', name: 'core-lib-release', uid: 'uid-core-lib-release' },
+    ]);
+  });
+
+  it('given no time to live, then the run stays', () => {
+    expect(plan({ now: ENDED + 365 * 86_400_000 }).after).toEqual([]);
+  });
+
+  it('given children of a root, then they go after their time', () => {
+    expect(plan({ children: [child('Succeeded')] })).toMatchObject({
+      after: [],
+      requeueAfterMs: settings.childrenTtlMs - 1_000,
+    });
+    const due = { children: [child('Succeeded')], now: ENDED + settings.childrenTtlMs };
+    expect(plan(due).after).toEqual([{ kind: 'deleteChildren' }]);
+    const short = workflowRun({ status, spec: { childrenTTL: '1m' } });
+    expect(plan({ run: short, children: [child('Succeeded')], now: ENDED + 60_000 }).after).toHaveLength(1);
+  });
+
+  it('given a child that still runs, or a run that is no root, then no children are deleted', () => {
+    const late = ENDED + settings.childrenTtlMs;
+    expect(plan({ children: [child('Succeeded'), child('Running')], now: late }).after).toEqual([]);
+    const inner = workflowRun({ status, parent: {} });
+    expect(plan({ run: inner, children: [child('Succeeded')], now: late }).after).toEqual([]);
+  });
+
+  it('given several times, then the next one decides when to look again', () => {
+    const short = workflowRun({ status, spec: { ttlSecondsAfterFinished: 7_200 } });
+    expect(plan({ run: short, pods: [observedPod(stopped)] }).requeueAfterMs).toBe(settings.podRetentionMs - 1_000);
+  });
+});

@@ -1,0 +1,246 @@
+import { describe, expect, it } from 'vitest';
+import type { TakoRunStatus } from '../../api/takorun.ts';
+import { planWorkflowRun } from './plan-workflow.ts';
+import {
+  at,
+  COMMIT,
+  CREATED,
+  creating,
+  fanOutOf,
+  observedPod,
+  type PodOptions,
+  running,
+  settings,
+  terminated,
+  waiting,
+  workflowObservation,
+  workflowRun,
+} from './testing/builders.ts';
+import type { WorkflowObservation } from './workflow-observation.ts';
+
+const plan = (pod: PodOptions, changes: Partial<WorkflowObservation> = {}) =>
+  planWorkflowRun(workflowObservation({ now: CREATED + 10_000, pods: [observedPod(pod)], ...changes }));
+const deletePod = { kind: 'deletePod', name: expect.any(String), uid: 'pod-uid' };
+const releasePod = { kind: 'releasePod', uid: 'pod-uid' };
+const canceling = { run: workflowRun({ spec: { cancel: true } }) };
+
+describe('a workflow run with a Pod', () => {
+  it('given a Pod that has just been created, then nothing is written yet', () => {
+    const decision = plan({ containers: { agent: creating } }, { now: CREATED + 2_000 });
+    expect(decision).toEqual({ before: [], after: [], events: [], requeueAfterMs: 3_000 });
+  });
+
+  it('given a Pod that takes its time, then the run is Pending and the attempt is recorded', () => {
+    expect(plan({ containers: { agent: creating } })).toMatchObject({
+      before: [],
+      verdict: { phase: 'Pending', reason: 'PodStarting' },
+      status: {
+        startTime: at(0),
+        revision: COMMIT,
+        attempts: [{ number: 1, podUID: 'pod-uid', startTime: at(0) }],
+      },
+      events: [],
+      requeueAfterMs: 80_000,
+    });
+  });
+
+  it('given a Pod that does not start in time without a reason, then the run fails, the Pod goes, and the events are pointed to', () => {
+    const decision = plan({ containers: { agent: creating } }, { now: CREATED + settings.startTimeoutMs });
+    expect(decision).toMatchObject({
+      before: [deletePod],
+      verdict: { phase: 'Failed', reason: 'PodNotStarted' },
+      status: { errorType: 'execution_failed' },
+      after: [releasePod],
+    });
+    expect(decision.verdict?.message).toMatch(
+      /kubectl -n team get events --field-selector involvedObject.name=core-lib/,
+    );
+  });
+
+  it('given an agent that runs, then so does the run, until a while after its deadline', () => {
+    expect(plan({ containers: { agent: running } })).toMatchObject({
+      before: [],
+      verdict: { phase: 'Running', reason: 'Running' },
+      status: { attempts: [{ number: 1 }] },
+      requeueAfterMs: settings.defaultTimeoutMs + 45_000 - 10_000,
+    });
+  });
+
+  it('given an attempt in the status, then it stays as it was recorded', () => {
+    const attempts = [{ number: 1, podName: 'x', podUID: 'pod-uid', startTime: at(3_000) }];
+    const run = workflowRun({ status: { phase: 'Running', startTime: at(3_000), attempts } });
+    expect(plan({ containers: { agent: running } }, { run }).status).toMatchObject({ startTime: at(3_000), attempts });
+  });
+
+  it('given children of a fan-out while the steps run, then they are counted', () => {
+    const run = workflowRun();
+    const summary = { total: 3, completed: 1, failed: 0, timedOut: 0, canceled: 0, running: 2, pending: 0 };
+    const fanOut = fanOutOf(run, 'emit', { status: { phase: 'Waiting', childrenSummary: summary } });
+    const decision = plan({ containers: { agent: running } }, { run, fanOuts: [fanOut] });
+    expect(decision.status).toMatchObject({ children: '1/3', childrenSummary: summary });
+  });
+
+  it.each([
+    ['ErrImagePull', 'ImagePullBackOff'],
+    ['CreateContainerConfigError', 'CreateContainerConfigError'],
+  ])('given %s, then the run waits, tells it, and fails when the time to start is over', (word, reason) => {
+    const pod = { containers: { agent: running, 'step-0': waiting(word, 'no such thing') } };
+    expect(plan(pod)).toMatchObject({
+      before: [],
+      verdict: { phase: 'Pending', reason },
+      events: [{ type: 'Warning', reason, message: expect.stringContaining('no such thing') }],
+      requeueAfterMs: 80_000,
+    });
+    expect(plan(pod, { now: CREATED + settings.startTimeoutMs })).toMatchObject({
+      before: [deletePod],
+      verdict: { phase: 'Failed', reason, message: expect.stringContaining('no such thing') },
+      status: { errorType: 'execution_failed', attempts: [{ reason, completionTime: at(settings.startTimeoutMs) }] },
+      after: [releasePod],
+    });
+  });
+
+  it('given a kubelet that words the same problem anew, then status and events stay as they are', () => {
+    const ready = {
+      type: 'Ready',
+      status: 'Unknown' as const,
+      lastTransitionTime: at(5_000),
+      reason: 'ImagePullBackOff',
+      message: 'first',
+    };
+    const status: TakoRunStatus = { phase: 'Pending', conditions: [ready] };
+    const pod = { containers: { agent: running, 'step-0': waiting('ErrImagePull', 'other words') } };
+    const decision = plan(pod, { run: workflowRun({ status }) });
+    expect(decision).toMatchObject({ verdict: { reason: 'ImagePullBackOff', message: 'first' }, events: [] });
+  });
+
+  it.each([
+    ['InvalidImageName', waiting('InvalidImageName')],
+    ['StartError', terminated('StartError', 128)],
+    ['RunContainerError', waiting('RunContainerError')],
+  ])('given %s, then the run fails at once and the Pod goes', (reason, container) => {
+    expect(plan({ containers: { agent: running, 'step-0': container } })).toMatchObject({
+      before: [deletePod],
+      verdict: { phase: 'Failed', reason },
+      after: [releasePod],
+    });
+  });
+
+  it('given no node for the Pod, then the scheduler is quoted, and the run fails in time', () => {
+    const pod = { unschedulable: '0/1 nodes are available: 1 Insufficient memory.' };
+    expect(plan(pod)).toMatchObject({
+      verdict: { phase: 'Pending', reason: 'Unschedulable', message: expect.stringContaining('Insufficient memory') },
+    });
+    expect(plan(pod, { now: CREATED + settings.startTimeoutMs }).verdict).toMatchObject({ phase: 'Failed' });
+  });
+
+  it('given a reason that is no word, then the condition has one that the API server takes', () => {
+    const pod = observedPod({ phase: 'Failed', reason: 'not a word!' });
+    const decision = planWorkflowRun(workflowObservation({ now: CREATED + 10_000, pods: [pod] }));
+    expect(decision.verdict?.reason).toBe('ContainerProblem');
+  });
+
+  it('given a memory kill while the agent runs, then the run goes on: the agent decides', () => {
+    const pod = { containers: { agent: running, 'step-0': terminated('OOMKilled', 137) } };
+    expect(plan(pod)).toMatchObject({ before: [], verdict: { phase: 'Running' } });
+  });
+
+  it('given an agent that does not report after the deadline, then the run is TimedOut and the Pod goes', () => {
+    const now = CREATED + settings.defaultTimeoutMs + 45_000;
+    expect(plan({ containers: { agent: running } }, { now })).toMatchObject({
+      before: [deletePod],
+      verdict: { phase: 'TimedOut', reason: 'DeadlineExceeded' },
+      status: { errorType: 'timeout', timeoutExceeded: true },
+      after: [releasePod],
+    });
+  });
+
+  it('given a time limit that is shorter than the time to start, then it is kept', () => {
+    const run = workflowRun({ spec: { timeout: '10s' } });
+    const pod = { containers: { agent: waiting('ErrImagePull') } };
+    expect(plan(pod, { run }).requeueAfterMs).toBe(45_000);
+    expect(plan(pod, { run, now: CREATED + 55_000 }).verdict).toMatchObject({ phase: 'TimedOut' });
+  });
+});
+
+describe('a workflow run whose Pod is taken away', () => {
+  it('given a cancel, then the Pod is deleted and the run goes on until it is gone', () => {
+    const run = workflowRun({ spec: { cancel: true }, status: { phase: 'Running' } });
+    expect(plan({ containers: { agent: running } }, { run })).toMatchObject({
+      before: [deletePod],
+      verdict: { phase: 'Running', reason: 'Canceling' },
+      after: [],
+    });
+  });
+
+  it('given a Pod that is being deleted, then it may report until its grace period is over', () => {
+    expect(plan({ containers: { agent: running }, deletedAfter: 9_000 })).toEqual({
+      before: [],
+      after: [],
+      events: [],
+      requeueAfterMs: 9_000,
+    });
+  });
+
+  it.each([
+    ['nobody canceled the run', {}, 'Failed', 'PodDeleted', 'execution_failed'],
+    ['the run was canceled', canceling, 'Canceled', 'Canceled', 'canceled'],
+  ] as const)(
+    'given a Pod that was deleted without a report and %s, then it is %s',
+    (_, changes, phase, reason, errorType) => {
+      const pod = { containers: { agent: running }, deletedAfter: 9_000 };
+      expect(plan(pod, { ...changes, now: CREATED + 19_000 })).toMatchObject({
+        verdict: { phase, reason },
+        status: { errorType },
+        after: [releasePod],
+      });
+    },
+  );
+
+  it.each([
+    [
+      'evicted',
+      { phase: 'Failed', reason: 'Evicted', message: 'low on memory' },
+      {},
+      'Failed',
+      'Evicted',
+      'execution_failed',
+    ],
+    [
+      'past its deadline',
+      { phase: 'Failed', reason: 'DeadlineExceeded' },
+      {},
+      'TimedOut',
+      'DeadlineExceeded',
+      'timeout',
+    ],
+    ['lost', { phase: 'Failed' }, {}, 'Failed', 'PodLost', 'execution_failed'],
+    ['lost after a cancel', { phase: 'Failed' }, canceling, 'Canceled', 'Canceled', 'canceled'],
+  ] as const)('given a Pod that is %s, then that is told', (_, pod, changes, phase, reason, errorType) => {
+    expect(plan(pod, changes)).toMatchObject({
+      verdict: { phase, reason },
+      status: { errorType, attempts: [{ reason, completionTime: at(10_000) }] },
+      after: [releasePod],
+    });
+  });
+
+  it('given a Pod that the status knows and that is not there any more, then the result is lost', () => {
+    const attempts = [{ number: 1, podName: 'x', podUID: 'pod-uid' }];
+    const run = workflowRun({ status: { phase: 'Running', attempts } });
+    const decision = planWorkflowRun(workflowObservation({ run, now: CREATED + 10_000 }));
+    expect(decision).toMatchObject({
+      before: [],
+      verdict: { phase: 'Failed', reason: 'PodLost' },
+      status: { errorType: 'execution_failed' },
+    });
+  });
+
+  it('given several Pods, then the last attempt decides', () => {
+    const old = observedPod({ attempt: 1, uid: 'old', phase: 'Failed' });
+    const last = observedPod({ attempt: 2, uid: 'last', containers: { agent: running } });
+    const decision = planWorkflowRun(workflowObservation({ now: CREATED + 10_000, pods: [last, old] }));
+    expect(decision).toMatchObject({
+      verdict: { phase: 'Running' },
+      status: { attempts: [{ number: 2, podUID: 'last' }] },
+    });
+  });
+});

@@ -1,0 +1,45 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { renderScript } from './script.ts';
+import { mutatedScript } from './testing/mutations.ts';
+import { CANARY, runScripts, SHELLS } from './testing/shells.ts';
+
+/** Values that run something in each of the contexts that the renderer must recognise. */
+const ATTACKS: readonly string[] = [
+  `$(touch ${CANARY})`,
+  `\`touch ${CANARY}\``,
+  `; touch ${CANARY}`,
+  `a[$(touch ${CANARY})]`,
+  `-va[$(touch\${IFS}${CANARY})]`,
+  `touch ${CANARY}`,
+  `'; touch ${CANARY}; '`,
+  `"; touch ${CANARY}; "`,
+  `\ntouch ${CANARY}\n`,
+  `x[$(touch ${CANARY})]=1`,
+  `([0]=$(touch ${CANARY}))`,
+  `1e touch ${CANARY}`,
+  `) touch ${CANARY} #`,
+];
+
+const RUNS = 25;
+const BATCH = 100;
+
+const attack = fc.record({ script: mutatedScript, v: fc.constantFrom(...ATTACKS), w: fc.constantFrom(...ATTACKS) });
+
+describe.each(SHELLS)('broken scripts in $name', shell => {
+  it('given scripts that were changed at random, when one of them is accepted and runs, then no value is run', () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(fc.array(attack, { minLength: 1, size: 'max', maxLength: BATCH }), attacks => {
+        const scripts = attacks.flatMap(({ script, v, w }) => {
+          const rendered = renderScript(script, { inputs: { v, w } });
+          return rendered.ok ? [`${rendered.prelude}\n${rendered.body}`] : [];
+        });
+        accepted += scripts.length;
+        runScripts(shell, scripts, { messy: true });
+      }),
+      { numRuns: RUNS },
+    );
+    expect(accepted).toBeGreaterThan(RUNS);
+  });
+});
