@@ -60,6 +60,9 @@ export async function applyManifests(cluster: Kubectl, manifests: readonly objec
   });
 }
 
+/** Where the demo's repositories and runs are. */
+export const DEMO_NAMESPACE = 'tako-demo';
+
 /** A namespace that enforces Pod Security `restricted`. */
 export function restrictedNamespace(name: string): object {
   return {

@@ -1,6 +1,12 @@
 import { parseArgs } from 'node:util';
-import { clusterName, openCluster } from './cluster.ts';
-import { applyManifests, gitServerManifests, installOperator, restrictedNamespace } from './install.ts';
+import { openCluster } from './cluster.ts';
+import {
+  applyManifests,
+  gitServerManifests,
+  installOperator,
+  DEMO_NAMESPACE as NAMESPACE,
+  restrictedNamespace,
+} from './install.ts';
 import { createProgress } from './progress.ts';
 import { CORE_LIB_TAG, demoRepositories, REPOSITORIES } from './repositories.ts';
 import { buildTree, isFinished, type LiveRun, renderTree } from './tree.ts';
@@ -13,7 +19,6 @@ const { values } = parseArgs({
   options: { fail: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
 });
 
-const NAMESPACE = 'tako-demo';
 const DEADLINE_MS = 300_000;
 const progress = createProgress(process.stderr);
 
@@ -56,7 +61,7 @@ async function demo(): Promise<number> {
   const runs = await follow(cluster, name);
   const root = runs.find(run => run.metadata.name === name)!;
   if (!values.fail || root.status?.phase === 'Succeeded') await checkVersion(cluster, runs);
-  report(root, runs);
+  report(cluster, root, runs);
   return root.status?.phase === 'Succeeded' ? 0 : 1;
 }
 
@@ -104,7 +109,7 @@ async function follow(cluster: DemoCluster, name: string): Promise<LiveRun[]> {
     if (isFinished(root)) return runs;
     if (performance.now() > deadline) {
       throw new Error(
-        `the run did not end within ${DEADLINE_MS / 1_000} s: look at it with npm run cluster -- kubectl -n ${NAMESPACE} describe takorun ${name}`,
+        `the run did not end within ${DEADLINE_MS / 1_000} s: look at it with ${cluster.kubectlCommand} -n ${NAMESPACE} describe takorun ${name}`,
       );
     }
     await new Promise(resolve => setTimeout(resolve, 500));
@@ -124,7 +129,7 @@ async function checkVersion(cluster: DemoCluster, runs: readonly LiveRun[]): Pro
   progress.say(`the log of ${pod} says: ${expected}`);
 }
 
-function report(root: LiveRun, runs: readonly LiveRun[]): void {
+function report(cluster: DemoCluster, root: LiveRun, runs: readonly LiveRun[]): void {
   const { status } = root;
   const tree = buildTree(root, runs, Date.now());
   const errors = (status?.detailedErrors ?? []).map(({ repository, errorType, errorMessage }) => ({
@@ -137,7 +142,7 @@ function report(root: LiveRun, runs: readonly LiveRun[]): void {
     console.log(JSON.stringify({ phase, runId, childrenSummary, treeSummary, errors, tree: [tree] }));
     return;
   }
-  const kubectl = `npm run cluster -- kubectl -n ${NAMESPACE}`;
+  const kubectl = `${cluster.kubectlCommand} -n ${NAMESPACE}`;
   const lines = [
     '',
     ...renderTree(tree),
@@ -150,7 +155,7 @@ function report(root: LiveRun, runs: readonly LiveRun[]): void {
     `  ${kubectl} describe takorun ${root.metadata.name}`,
     `  ${kubectl} get takorepositories`,
     `  ${kubectl} logs -l app.kubernetes.io/name=tako-run --all-containers --prefix`,
-    `Remove it all with: npm run down   (the cluster is ${clusterName})`,
+    'Remove it all with: npm run down',
   ];
   console.log(lines.join('\n'));
 }

@@ -80,15 +80,14 @@ function decide(observation: WorkflowObservation, completion: Completion, change
 }
 
 /**
- * A run whose Pod is through and that waits for the children of its last step. That step's fan-out is waited for even when its run is not
- * there any more: it was deleted, and its children with it.
+ * A run whose Pod is through and that waits for the children of its last step. They are waited for by the step's name, so that a fan-out that
+ * was deleted, and its children with it, is no success.
  */
 export function planWaiting(observation: WorkflowObservation): Decision {
   const { steps = [], stepsOmitted } = observation.run.status ?? {};
   const last = stepsOmitted === undefined ? steps.at(-1)?.id : undefined;
-  const waitFor = new Set(observation.fanOuts.filter(waits).map(stepOf));
-  if (last !== undefined) waitFor.add(last);
-  return planCompletion(observation, { state: 'succeeded', waitFor: [...waitFor] }, {});
+  const waitFor = last === undefined ? observation.fanOuts.filter(waits).map(stepOf) : [last];
+  return planCompletion(observation, { state: 'succeeded', waitFor }, {});
 }
 
 /** When the last Pod's agent ended, milliseconds since the epoch; 0 without a Pod. */

@@ -21,7 +21,7 @@ const ATTACKS: readonly string[] = [
   `) touch ${CANARY} #`,
 ];
 
-const RUNS = 25;
+const RUNS = 500;
 const BATCH = 100;
 
 const attack = fc.record({ script: mutatedScript, v: fc.constantFrom(...ATTACKS), w: fc.constantFrom(...ATTACKS) });

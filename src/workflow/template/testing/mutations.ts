@@ -16,7 +16,9 @@ const TOKENS: readonly string[] = [
   ...EXPRESSIONS,
 ];
 
-const BASES: readonly string[] = [...POSITIONS.map(({ script }) => script), ...REFUSED.map(({ script }) => script)];
+const BASES: readonly string[] = [...POSITIONS.map(({ script }) => script), ...REFUSED.map(({ script }) => script)].filter(
+  script => !/while true|for \(\(/.test(script),
+);
 
 type Mutation =
   | { readonly kind: 'insert'; readonly at: number; readonly token: string }
