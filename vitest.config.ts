@@ -43,6 +43,7 @@ export default defineConfig({
     ],
     coverage: {
       provider: 'v8',
+      reportOnFailure: true,
       include: ['src/**/*.ts'],
       exclude: ['src/**/*.test.ts', 'src/**/testing/**', 'src/**/*.conformance.ts'],
       reporter: ['text-summary', 'json', 'json-summary'],

@@ -9,11 +9,16 @@ import { fileURLToPath } from 'node:url';
 
 const project = dirname(dirname(fileURLToPath(import.meta.url)));
 const bin = join(project, 'node_modules', '.bin');
+/** `su` leaves out of PATH what root needs. */
+const ENVIRONMENT = { ...process.env, PATH: [process.env.PATH, '/usr/sbin', '/sbin'].join(delimiter) };
 
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 18)
   fail(`Node.js ${process.versions.node} is too old to start with: install 18 or newer from https://nodejs.org`);
-if (isOutOfDate()) install();
+if (isOutOfDate()) {
+  if (process.platform === 'linux') provideLibatomic();
+  install();
+}
 runScript(process.argv.slice(2));
 
 /** npm writes node_modules/.package-lock.json at the end of an installation: absent, it was never finished. */
@@ -23,10 +28,25 @@ function isOutOfDate() {
   return installed === undefined || installed < modified('package-lock.json');
 }
 
+/** The Node.js that is installed is linked with it, and a minimal Debian has not got it. */
+function provideLibatomic() {
+  const known = spawnSync('ldconfig', ['-p'], { env: ENVIRONMENT, encoding: 'utf8' });
+  if (known.error || known.stdout.includes('libatomic.so.1')) return;
+  const debian = spawnSync('apt-get', ['--version'], { env: ENVIRONMENT }).status === 0;
+  if (!debian || process.getuid() !== 0) {
+    fail('the library libatomic.so.1 is missing: install it as root (Debian: apt-get install libatomic1)');
+  }
+  console.error('installing the Debian package libatomic1, which Node.js needs');
+  for (const args of [['update'], ['install', '--yes', '--no-install-recommends', 'libatomic1']]) {
+    const { status } = spawnSync('apt-get', ['-qq', ...args], { env: ENVIRONMENT, stdio: ['ignore', 2, 2] });
+    if (status !== 0) fail(`apt-get ${args.join(' ')} failed, see above`);
+  }
+}
+
 function install() {
   console.error('installing the dependencies: npm ci');
-  // npm may itself have started this, with settings for that run in its environment.
-  const { status, error } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
+  // `npm run --silent` would make this silent as well, errors included.
+  const { status, error } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: project,
     stdio: ['ignore', 2, 2],
     shell: process.platform === 'win32',

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type GitServer, startGitServer } from '../../test/fixtures/git-server/git-server.mjs';
 import { createRepository } from '../../test/fixtures/git-server/repositories.mjs';
+import { until } from '../../test/fixtures/until.ts';
 import { type Credentials, withAccess } from './credentials.ts';
 import { GitError } from './errors.ts';
 import { runGit } from './git.ts';
@@ -88,14 +89,20 @@ describe('http credentials', () => {
 
   test('given git under way, then the password is in no process arguments', async () => {
     const seen: string[] = [];
-    await withRemote(url, { credentials: { values: { username: 'robot', password: PASSWORD } } }, async session => {
-      const running = session.git(['ls-remote', '--', url.href]);
-      for (let ended = false; !ended; ) {
-        ended = await Promise.race([running.then(() => true), new Promise<false>(done => setImmediate(done, false))]);
+    // It stays until it is ended, so that there is time to look.
+    server.setFault({ kind: 'hang' });
+    const stop = new AbortController();
+    const options = { credentials: { values: { username: 'robot', password: PASSWORD } }, signal: stop.signal };
+    await withRemote(url, options, async session => {
+      const running = session.git(['ls-remote', '--', url.href]).catch(() => undefined);
+      await until('git to have asked the server', async () => {
         for (const pid of (await readdir('/proc')).filter(name => /^[0-9]+$/.test(name))) {
           seen.push(await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''));
         }
-      }
+        return seen.some(line => line.includes('ls-remote')) && server.requests.length > 0;
+      });
+      stop.abort();
+      await running;
     });
 
     expect(seen.some(line => line.includes('ls-remote'))).toBe(true);

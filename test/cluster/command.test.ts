@@ -14,6 +14,10 @@ describe('run', () => {
     expect(String(error)).toMatch(/ended with code 7:\nfirst\nlast$/);
   });
 
+  test('given a command that tells on stdout why it fails, then the error holds that', async () => {
+    await expect(run(['sh', '-c', 'echo why; exit 1'])).rejects.toThrow('ended with code 1:\nwhy');
+  });
+
   test('given a command that is killed, then the error names the signal', async () => {
     await expect(run(['sh', '-c', 'kill -TERM $$'])).rejects.toThrow(/was ended by SIGTERM/);
   });

@@ -11,16 +11,23 @@ export interface CommandOptions {
   onLine?: (line: string) => void;
 }
 
+interface End {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
 /** A command that could not be started, ended with another code than 0, or was killed. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
   readonly exitCode: number | null;
   readonly stderr: string;
 
-  constructor(command: readonly string[], exitCode: number | null, signal: string | null, stderr: string) {
-    const how = exitCode === null ? `was ended by ${signal}` : `ended with code ${exitCode}`;
-    super(`\`${abbreviate(command)}\` ${how}${stderr.trim() && `:\n${lastLines(stderr, 20)}`}`);
-    this.exitCode = exitCode;
+  constructor(command: readonly string[], end: End, stderr: string, stdout: string) {
+    const how = end.code === null ? `was ended by ${end.signal}` : `ended with code ${end.code}`;
+    // Some programs, as debootstrap does, tell on stdout why they fail.
+    const said = stderr.trim() || stdout.trim();
+    super(`\`${abbreviate(command)}\` ${how}${said && `:\n${lastLines(said, 20)}`}`);
+    this.exitCode = end.code;
     this.stderr = stderr;
   }
 }
@@ -61,14 +68,16 @@ export function run([file, ...args]: readonly string[], options: CommandOptions 
     if (options.onLine) for (const stream of [child.stdout, child.stderr]) onLines(stream, options.onLine);
     child.on('error', reject);
     child.on('close', (code, signal) => {
-      if (code === 0) resolve(Buffer.concat(stdout).toString());
-      else reject(new CommandFailed([file, ...args], code, signal, Buffer.concat(stderr).toString()));
+      if (code === 0) resolve(text(stdout));
+      else reject(new CommandFailed([file, ...args], { code, signal }, text(stderr), text(stdout)));
     });
     // A command may end without reading its input; its exit code tells more than the EPIPE does.
     child.stdin.on('error', () => {});
     child.stdin.end(options.input);
   });
 }
+
+const text = (chunks: readonly Buffer[]): string => Buffer.concat(chunks).toString();
 
 /** Calls back for each whole line of a stream, and for the rest at its end. */
 function onLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {

@@ -36,6 +36,9 @@ const anyText = fc.oneof(
 const anyMs = fc.constantFrom(0, 1_000, 3_000, 10_000, 90_000, 3_600_000, 3_630_000, 3_645_000, 90_000_000);
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 
+/** Of a workflow whose last step is a fan-out. */
+const anySteps = fc.constant([{ id: 'emit', phase: 'Succeeded' as const }]);
+
 function withoutUndefined<T extends object>(object: T): T {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
 }
@@ -61,7 +64,7 @@ function anyStatus(reasons: readonly string[]): fc.Arbitrary<TakoRunStatus> {
       completionTime: maybe(anyMs.map(at)),
       attempts: maybe(fc.constant([{ number: 1, podName: 'pod', podUID: 'pod-uid', startTime: at(0) }])),
       childrenSummary: maybe(anySummary),
-      steps: maybe(fc.constant([{ id: 'emit', phase: 'Succeeded' as const }])),
+      steps: maybe(anySteps),
     })
     .map(({ reason, ...status }) => {
       const conditions: Condition[] | undefined =
@@ -120,7 +123,7 @@ const anyResult: fc.Arbitrary<AgentResult> = fc
     message: maybe(anyText.map(text => text.slice(0, 1_024))),
     outputs: maybe(fc.dictionary(fc.constantFrom('a.b', 'c.d'), anyText)),
     waitFor: maybe(fc.constant(['emit'])),
-    steps: fc.constant([{ id: 'emit', phase: 'Succeeded' as const }]),
+    steps: anySteps,
     ref: maybe(fc.constant({ name: 'result', digest: 'e'.repeat(64) })),
   })
   .map(result => agentResult(withoutUndefined(result) as Partial<AgentResult>));
@@ -184,7 +187,7 @@ export function anyWorkflowObservation(): fc.Arbitrary<WorkflowObservation> {
       stored: maybe(
         fc.oneof(
           fc.constant('missing' as const),
-          fc.record({ steps: fc.constant([]), outputs: fc.dictionary(fc.constantFrom('a.b', 'c.d'), anyText) }),
+          fc.record({ steps: anySteps, outputs: fc.dictionary(fc.constantFrom('a.b', 'c.d'), anyText) }),
         ),
       ),
     })

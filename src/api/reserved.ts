@@ -1,0 +1,41 @@
+/** A field that the API takes although this version does not act on it, or only in part. */
+export interface ReservedField {
+  /** Dotted, from the object: `spec.retry`. */
+  readonly path: string;
+  /** What happens instead, as a sentence. */
+  readonly instead: string;
+}
+
+/**
+ * Fields that are in the API for later versions, by kind: the API shall not change under those who write them down today. The generated
+ * reference marks them, and docs/limits.md lists them.
+ */
+export const RESERVED_FIELDS: Readonly<Record<'TakoRun' | 'TakoRepository', readonly ReservedField[]>> = {
+  TakoRun: [
+    {
+      path: 'spec.waitForChildren',
+      instead: 'Acts on runs of an event. In a run of a workflow, wait_for_children of the fan-out step decides.',
+    },
+    { path: 'spec.dedupe', instead: 'Tree is taken as Event: equal children run once per event.' },
+    { path: 'spec.idempotent', instead: 'An equal event is fanned out again.' },
+    { path: 'spec.queueTimeout', instead: "A run waits for its turn until its tree's time limit." },
+    { path: 'spec.retry', instead: 'There is one attempt.' },
+    { path: 'spec.workspace.retain', instead: 'The workspace goes with its Pod.' },
+    {
+      path: 'spec.suspend',
+      instead: 'Holds this run before its Pod, or its event, has started. Children that exist already go on.',
+    },
+    { path: 'status.duplicateOf', instead: 'Never set.' },
+    { path: 'status.traceId', instead: 'Never set.' },
+  ],
+  TakoRepository: [
+    {
+      path: 'spec.acceptEvents',
+      instead:
+        'Says who may be told of this repository. Children are started in the namespace of the event only: a match in another namespace is listed as skipped, reason OtherNamespace.',
+    },
+    { path: 'spec.triggers', instead: 'No run is started.' },
+    { path: 'spec.runTemplate.retry', instead: 'There is one attempt.' },
+    { path: 'spec.runTemplate.workspace.retain', instead: 'The workspace goes with its Pod.' },
+  ],
+};
