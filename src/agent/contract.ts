@@ -34,6 +34,8 @@ export const PATHS = {
   secrets: '/tako/secrets',
   /** Agent only: a small volume for its own Git directory. */
   state: '/tako/state',
+  /** Agent only: where the kubelet reads the result (terminationMessagePath). */
+  terminationLog: '/dev/termination-log',
 } as const;
 
 /** User and group IDs of a run's Pod. All are in the group `shared` (the Pod's fsGroup). */
@@ -48,7 +50,7 @@ export function secretVariable(name: string): string {
 export interface AssignedContainer {
   /** Name of the container and of its directory below `PATHS.io`. */
   readonly name: string;
-  /** Indices of the steps that run in it. */
+  /** Indices of the steps whose scripts run in it, `on_failure` scripts among them. */
   readonly steps: readonly number[];
 }
 
@@ -94,7 +96,7 @@ export interface Assignment {
     /** PEM of the one authority that is trusted. */
     readonly ca: string;
   };
-  /** Number of bytes that the termination message may have: min(4,096, 12 KiB / containers). */
+  /** Number of bytes that the termination message may have: min(4,096, 12 KiB / containers), with room for injected containers. */
   readonly resultBytes: number;
 }
 

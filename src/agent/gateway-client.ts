@@ -3,6 +3,7 @@ import https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FanOutRequest, FanOutState, GatewayError, ResultBody } from './contract.ts';
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from './contract.ts';
+import { messageOf } from './step-end.ts';
 
 /** The gateway refused a request, or could not be reached in time. */
 export class GatewayCallError extends Error {
@@ -70,9 +71,9 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
         last = error.message;
       } catch (error) {
         if (error instanceof GatewayCallError) throw error;
-        last = error instanceof Error ? error.message : String(error);
+        if (!signal.aborted) last = messageOf(error);
       }
-      await sleep(wait * (0.9 + Math.random() * 0.2), undefined, { signal }).catch(() => undefined);
+      await pause(wait, signal);
     }
   }
 
@@ -127,11 +128,18 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
           WAIT_SECONDS * 1_000 + REQUEST_TIMEOUT_MS,
         );
         if (state.finished) return state;
+        // A gateway that is about to close answers at once.
+        await pause(initialMs, signal);
       }
     },
     storeResult: (body, signal) => call('PUT', '/v1/result', body, signal, REQUEST_TIMEOUT_MS),
     close: () => agent.destroy(),
   };
+}
+
+/** With 10 % of jitter; ends early with the signal. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms * (0.9 + Math.random() * 0.2), undefined, { signal }).catch(() => undefined);
 }
 
 function parseError(status: number, text: string): GatewayError {

@@ -5,36 +5,46 @@ import { checkout } from '../git/checkout.ts';
 import { GitError } from '../git/errors.ts';
 import { parseGitUrl } from '../git/url.ts';
 import { formatFileError } from '../workflow/file-error.ts';
+import { ownValue } from '../workflow/objects.ts';
 import { parseTakoFile } from '../workflow/parse.ts';
 import type { Workflow } from '../workflow/types.ts';
 import { createCondition } from './condition.ts';
-import { type AgentResult, type Assignment, PATHS, PROTOCOL_VERSION } from './contract.ts';
+import { type AgentResult, type Assignment, PROTOCOL_VERSION } from './contract.ts';
 import type { CheckoutFacts } from './environment.ts';
 import type { GatewayClient } from './gateway-client.ts';
 import { openStepContainer, type StepContainer } from './protocol/container.ts';
+import { ProtocolError } from './protocol/errors.ts';
 import type { Mask } from './protocol/mask.ts';
-import { TIMEOUT } from './step-end.ts';
+import { cut, messageOf, TIMEOUT } from './step-end.ts';
 import { runSteps } from './steps.ts';
 
 export interface RunAssignmentOptions {
   readonly assignment: Assignment;
   readonly mask: Mask;
   readonly gateway: GatewayClient;
+  /** Names of secrets whose values are not known, and so not masked. */
+  readonly unmasked: readonly string[];
   /** Aborted with `TIMEOUT` at the deadline, with another reason when the Pod is being deleted. */
   readonly signal: AbortSignal;
+  /** From TERM to KILL of a step, milliseconds. */
+  readonly graceMs: number;
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
-  /** Directories, for tests. Default: those of a run's Pod. */
-  readonly paths?: {
-    readonly workspace: string;
-    readonly io: string;
-    readonly state: string;
-    readonly gitCredentials: string;
-  };
+  readonly paths: AgentPaths;
+}
+
+/** Directories of the agent's container. */
+export interface AgentPaths {
+  /** The workspace, here and in the step containers. */
+  readonly workspace: string;
+  /** One directory a step container. */
+  readonly io: string;
+  /** For what only the agent sees. */
+  readonly state: string;
+  readonly gitCredentials: string;
 }
 
 /** Longest workflow file, bytes; the operator has refused larger ones already. */
 const MAX_FILE_BYTES = 1024 * 1024;
-const GRACE_MS = 10_000;
 
 /** A failure before the first step: the run is execution_failed. */
 class PreparationError extends Error {
@@ -48,8 +58,7 @@ class PreparationError extends Error {
 
 /** Checks the commit out, runs the workflow and says how it ended. Never rejects. */
 export async function runAssignment(options: RunAssignmentOptions): Promise<AgentResult> {
-  const { assignment, signal, log, mask } = options;
-  const paths = options.paths ?? PATHS;
+  const { assignment, signal, log, mask, paths, unmasked } = options;
   let containers: StepContainer[] = [];
   const condition = createCondition();
   try {
@@ -61,6 +70,11 @@ export async function runAssignment(options: RunAssignmentOptions): Promise<Agen
     log('checked out', { commit: assignment.repository.commit, milliseconds: Math.round(performance.now()) });
     await Promise.all(containers.map(container => greet(container, assignment, signal)));
     log('step containers are ready', { milliseconds: Math.round(performance.now()) });
+    if (unmasked.length > 0) {
+      const names = unmasked.join(', ');
+      const message = `the value of ${names} came to be after the Pod and cannot be masked: create the run anew`;
+      throw new PreparationError('SecretTooLate', message);
+    }
     return await runSteps({
       assignment,
       workflow: prepared.workflow,
@@ -70,30 +84,31 @@ export async function runAssignment(options: RunAssignmentOptions): Promise<Agen
       mask,
       evaluate: condition.evaluate,
       signal,
-      graceMs: GRACE_MS,
+      graceMs: options.graceMs,
       workspace: paths.workspace,
     });
   } catch (error) {
-    const timeout = signal.aborted && signal.reason === TIMEOUT;
-    const canceled = signal.aborted && !timeout;
-    return {
-      protocol: PROTOCOL_VERSION,
-      state: 'failed',
-      errorType: timeout ? 'timeout' : canceled ? 'canceled' : 'execution_failed',
-      reason: timeout
-        ? 'TimedOut'
-        : canceled
-          ? 'Canceled'
-          : error instanceof PreparationError
-            ? error.reason
-            : 'AgentFailed',
-      message: mask.text(error instanceof Error ? error.message : String(error)).slice(0, 1_000),
-      steps: [],
-    };
+    return { protocol: PROTOCOL_VERSION, state: 'failed', ...causeOf(error, signal, mask), steps: [] };
   } finally {
     await condition.close();
     await Promise.all(containers.map(container => container.close()));
   }
+}
+
+function causeOf(
+  error: unknown,
+  signal: AbortSignal,
+  mask: Mask,
+): Pick<AgentResult, 'errorType' | 'reason' | 'message'> {
+  if (signal.aborted && signal.reason === TIMEOUT) {
+    return { errorType: 'timeout', reason: 'TimedOut', message: 'the time limit of the run was reached' };
+  }
+  if (signal.aborted) return { errorType: 'canceled', reason: 'Canceled', message: 'the run was stopped' };
+  return {
+    errorType: 'execution_failed',
+    reason: error instanceof PreparationError ? error.reason : 'AgentFailed',
+    message: cut(mask.text(messageOf(error))),
+  };
 }
 
 async function greet(container: StepContainer, assignment: Assignment, signal: AbortSignal): Promise<void> {
@@ -105,6 +120,9 @@ async function greet(container: StepContainer, assignment: Assignment, signal: A
   );
   try {
     await container.hello({ signal: AbortSignal.any([signal, late.signal]) });
+  } catch (error) {
+    if (error instanceof ProtocolError) throw new PreparationError('StepContainerDied', error.message);
+    throw error;
   } finally {
     late.abort();
   }
@@ -157,7 +175,7 @@ function readWorkflow(assignment: Assignment, blob: Buffer): Workflow {
   if (!parsed.ok) {
     throw new PreparationError('InvalidConfig', parsed.errors.map(formatFileError).join('; '));
   }
-  const workflow = parsed.file.workflows[assignment.workflow];
+  const workflow = ownValue(parsed.file.workflows, assignment.workflow);
   if (workflow === undefined) {
     throw new PreparationError('WorkflowNotFound', `${repository.path} has no workflow ${assignment.workflow}`);
   }

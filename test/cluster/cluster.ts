@@ -1,23 +1,18 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kube } from './build/binaries.ts';
 import { goBinary } from './build/go.ts';
-import { createCgroups } from './cgroups.ts';
-import { CommandFailed, type CommandOptions, run } from './command.ts';
-import { type Component, ComponentFailed, startComponent } from './component.ts';
+import { type CommandOptions, run } from './command.ts';
 import { importImage } from './containerd.ts';
-import { auditLogPath, controlPlane, writeKubeconfig } from './control-plane.ts';
+import { auditLogPath } from './control-plane.ts';
+import { clientEnvironment, createCluster } from './create.ts';
 import { removeCluster } from './down.ts';
 import { withLock } from './lock.ts';
 import type { Log } from './log.ts';
-import { createNamespaces, enterNetwork, machineNetwork, networkNamespace } from './namespace.ts';
-import { type NodeParts, nodeParts, startNode } from './node.ts';
+import { enterNetwork, machineNetwork, networkNamespace } from './namespace.ts';
+import { nodeParts } from './node.ts';
 import { cacheDirectory, clusterName, stateDirectory } from './paths.ts';
-import { createPki } from './pki.ts';
-import { bootId, isAlive } from './process.ts';
 import { requireTools } from './requirements.ts';
-import { type ClusterState, inspect, type Mode, writeState } from './state.ts';
-import { done, notYet, waitFor } from './wait.ts';
+import { type ClusterState, clusterNames, inspect, type Mode } from './state.ts';
 
 /** A running cluster on this machine. */
 export interface Cluster {
@@ -43,10 +38,11 @@ export interface Cluster {
 }
 
 export interface StartOptions {
-  /** Default `tako`. */
   name: string;
   /** Whether it can run Pods, or is a control plane only. */
   kubelet: boolean;
+  /** Whether it ends with this process, however that ends; the next start of any cluster then removes what it left. */
+  ephemeral?: boolean;
   log: Log;
 }
 
@@ -55,9 +51,10 @@ export interface StartOptions {
  * removed first.
  * @throws {Error} when a tool is missing, a component ends, or a running cluster of this name has no kubelet.
  */
-export async function startCluster({ name, kubelet, log }: StartOptions): Promise<Cluster> {
+export async function startCluster({ name, kubelet, ephemeral = false, log }: StartOptions): Promise<Cluster> {
   const mode: Mode = kubelet ? 'full' : 'control-plane';
   await requireTools(mode, log);
+  await removeAbandoned(log);
   const binary = await goBinary(kube, log);
   const parts = kubelet ? await nodeParts(log) : undefined;
   return withNameLock(name, log, async () => {
@@ -65,9 +62,10 @@ export async function startCluster({ name, kubelet, log }: StartOptions): Promis
     if (running) return running;
     const started = performance.now();
     try {
-      const cluster = await create({ name, mode, binary, parts, log });
+      log(`starting the cluster ${name}${kubelet ? '' : ', its control plane only'}`);
+      const state = await createCluster({ name, mode, ephemeral, kube: binary, parts });
       log(`cluster ${name} is up after ${((performance.now() - started) / 1000).toFixed(1)} s`);
-      return cluster;
+      return clusterOf(stateDirectory(name), state, binary);
     } catch (error) {
       await removeCluster(name);
       throw error;
@@ -100,6 +98,20 @@ export function stopCluster(name: string, log: Log): Promise<boolean> {
   return withNameLock(name, log, () => removeCluster(name));
 }
 
+/** Removes ephemeral clusters whose owner ended without a chance to do so. */
+async function removeAbandoned(log: Log): Promise<void> {
+  const isAbandoned = (name: string): boolean => {
+    const health = inspect(stateDirectory(name));
+    return health.kind === 'broken' && health.state?.ephemeral === true && !health.alive;
+  };
+  for (const name of clusterNames().filter(isAbandoned)) {
+    await withNameLock(name, log, async () => {
+      // It may have been replaced while we waited for the lock.
+      if (isAbandoned(name)) await removeCluster(name);
+    });
+  }
+}
+
 function withNameLock<T>(name: string, log: Log, critical: () => Promise<T>): Promise<T> {
   const path = join(cacheDirectory(), 'locks', `cluster-${clusterName(name)}`);
   return withLock(path, critical, () => log(`waiting for another process that works on the cluster ${name}`));
@@ -129,58 +141,14 @@ async function reuse(name: string, mode: Mode, binary: string, log: Log): Promis
   return undefined;
 }
 
-interface CreateOptions {
-  name: string;
-  mode: Mode;
-  binary: string;
-  parts: NodeParts | undefined;
-  log: Log;
-}
-
-async function create({ name, mode, binary, parts, log }: CreateOptions): Promise<Cluster> {
-  const directory = stateDirectory(name);
-  await mkdir(join(directory, 'logs'), { recursive: true });
-  const state: ClusterState = { version: 1, name, mode, bootId: bootId(), components: {}, ready: false };
-  const save = (): void => writeState(directory, state);
-  save();
-  createCgroups(name);
-  const pki = await createPki(directory);
-  await createNamespaces(directory, processes => {
-    Object.assign(state, processes);
-    save();
-  });
-  const start = (component: Component): void => {
-    state.components[component.name] = startComponent(directory, state.init!, component);
-    save();
-  };
-  log(`starting the cluster ${name}${parts ? '' : ', its control plane only'}`);
-  await writeKubeconfig(directory, name, pki, 'admin');
-  const cluster = clusterOf(directory, state, binary);
-  const eventually = kubectlRetry(cluster, state);
-  for (const component of await controlPlane(directory, name, binary, pki)) start(component);
-  const apiServer = eventually('the API server to be ready', ['get', '--raw', '/readyz']);
-  if (parts) await startNode({ cluster, kube: binary, pki, parts, start, eventually, apiServer });
-  await apiServer;
-  // The first thing that the controller manager makes, and what every Pod needs.
-  await eventually('the default service account', ['get', 'serviceaccount', 'default', '--namespace=default']);
-  state.ready = true;
-  save();
-  return cluster;
-}
-
 function clusterOf(directory: string, state: ClusterState, binary: string): Cluster {
   const init = state.init!;
-  const kubeconfigPath = join(directory, 'admin.kubeconfig');
   const enter = enterNetwork(init);
-  const environment = {
-    KUBECONFIG: kubeconfigPath,
-    KUBECACHEDIR: join(directory, 'kubectl-cache'),
-    ...machineNetwork(),
-  };
+  const environment = { ...clientEnvironment(directory), ...machineNetwork() };
   return {
     name: state.name,
     mode: state.mode,
-    kubeconfigPath,
+    kubeconfigPath: environment.KUBECONFIG,
     netns: networkNamespace(init),
     enter,
     stateDirectory: directory,
@@ -199,19 +167,4 @@ async function isReady(cluster: Cluster): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** Runs a kubectl command until it succeeds; ends with the component's own words when one of them ends. */
-function kubectlRetry(cluster: Cluster, state: ClusterState) {
-  return async (what: string, args: readonly string[], input?: string): Promise<void> => {
-    await waitFor(what, async () => {
-      for (const [name, identity] of Object.entries(state.components)) {
-        if (!isAlive(identity)) throw new ComponentFailed(name, cluster.stateDirectory);
-      }
-      return cluster.kubectl(args, input === undefined ? {} : { input }).then(done, error => {
-        if (error instanceof CommandFailed) return notYet(error.stderr);
-        throw error;
-      });
-    });
-  };
 }

@@ -11,16 +11,21 @@ const CNI_PLUGINS = '/usr/lib/cni';
 
 export const containerdSocket = (directory: string): string => join(directory, 'containerd', 'containerd.sock');
 
-/** containerd with a root, a state and a socket of its own, and a bridge for the Pods. */
+/** containerd with a root, a state and a socket of its own, and the Pods' network. */
 export async function containerd(directory: string): Promise<Component> {
   const home = join(directory, 'containerd');
   const cni = join(directory, 'cni');
   await mkdir(home, { recursive: true });
   await mkdir(cni, { recursive: true });
-  await writeFile(join(cni, '10-bridge.conflist'), JSON.stringify(podNetwork(directory), undefined, 2));
+  await writeFile(join(cni, '10-ptp.conflist'), JSON.stringify(podNetwork(directory), undefined, 2));
   const config = join(home, 'config.toml');
   await writeFile(config, configuration(home, cni));
   return { name: 'containerd', command: ['containerd', '--config', config] };
+}
+
+/** The command line of containerd's own client. */
+export function containerdClient(directory: string, ...args: string[]): string[] {
+  return ['ctr', '--address', containerdSocket(directory), '--connect-timeout=2s', ...args];
 }
 
 /**
@@ -31,7 +36,7 @@ export async function importImage(directory: string, archive: string): Promise<v
   const { ino, size, mtimeMs } = await stat(archive);
   const imported = join(directory, 'imported', `${ino}-${size}-${mtimeMs}`);
   if (existsSync(imported)) return;
-  await run(['ctr', '--address', containerdSocket(directory), '--namespace=k8s.io', 'images', 'import', archive]);
+  await run(containerdClient(directory, '--namespace=k8s.io', 'images', 'import', archive));
   await mkdir(dirname(imported), { recursive: true });
   await writeFile(imported, archive);
 }
@@ -54,17 +59,17 @@ state = ${JSON.stringify(join(home, 'state'))}
 `;
 }
 
-/** Not masqueraded: nothing leaves the cluster, and whoever is called sees the Pod's own address. */
+/**
+ * A link of its own for each Pod: the node routes between them, so that Services' addresses work without bridge-netfilter,
+ * a setting of the whole machine. Not masqueraded, as nothing leaves the cluster: who is called sees the Pod's address.
+ */
 function podNetwork(directory: string): object {
   return {
     cniVersion: '1.0.0',
     name: 'pods',
     plugins: [
       {
-        type: 'bridge',
-        bridge: 'pods0',
-        isGateway: true,
-        hairpinMode: true,
+        type: 'ptp',
         ipam: {
           type: 'host-local',
           dataDir: join(directory, 'ipam'),

@@ -6,6 +6,10 @@ import { grant, type Manifest } from './manifest.ts';
 import { DNS_SERVICE, DOMAIN, NODE_ADDRESS } from './network.ts';
 import type { Pki } from './pki.ts';
 
+const READY_ADDRESS = `${NODE_ADDRESS}:8181`;
+/** Answers when CoreDNS knows the Services. */
+export const DNS_READY = `http://${READY_ADDRESS}/ready`;
+
 /**
  * CoreDNS on the node's address, for Pods by the Service below and for every process in the cluster's network. Names
  * outside of the cluster do not exist, and the answer says so at once.
@@ -18,7 +22,7 @@ export async function dns(directory: string, cluster: string, coreDns: string, p
     `${DOMAIN} in-addr.arpa {
   bind ${NODE_ADDRESS}
   errors
-  ready ${NODE_ADDRESS}:8181
+  ready ${READY_ADDRESS}
   kubernetes ${DOMAIN} in-addr.arpa {
     kubeconfig ${kubeconfig}
     ttl 0

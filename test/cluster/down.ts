@@ -4,7 +4,7 @@ import { removeCgroups } from './cgroups.ts';
 import { initScript } from './namespace.ts';
 import { CLUSTERS_DIRECTORY, stateDirectory } from './paths.ts';
 import { bootId, identify, kill, type ProcessIdentity } from './process.ts';
-import { type ClusterState, readState } from './state.ts';
+import { type ClusterState, readableState } from './state.ts';
 
 /**
  * Ends a cluster in whatever state it is, and removes all it left. Mounts, links, addresses, routes and iptables rules
@@ -28,12 +28,8 @@ export async function removeCluster(name: string): Promise<boolean> {
 
 /** The record, unless it is of an earlier boot or cannot be read: `down` has to work then as well. */
 function recorded(directory: string): ClusterState | undefined {
-  try {
-    const state = readState(directory);
-    return state?.bootId === bootId() ? state : undefined;
-  } catch {
-    return undefined;
-  }
+  const state = readableState(directory);
+  return state?.bootId === bootId() ? state : undefined;
 }
 
 function processes(state: ClusterState | undefined): { inside: ProcessIdentity[]; outside: ProcessIdentity[] } {

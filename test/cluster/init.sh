@@ -1,7 +1,7 @@
 # The first process of a cluster, started in new mount, network and PID namespaces. Everything of the cluster runs in
 # these, so that killing this one process ends all others, and takes mounts, links, routes and iptables rules along.
-# $1: the cluster's state directory; $2: the cache with its programs; $3: the node's address with its prefix; $4: the
-# range of the Services.
+# $1: the cluster's state directory; $2: the cache with its programs; $3: the node's address; $4: the range of the
+# Services.
 set -eu
 state=$1 cache=$2 address=$3 services=$4
 
@@ -48,12 +48,10 @@ pin kernel/keys/root_maxkeys 1000000
 pin kernel/keys/root_maxbytes 25000000
 
 ip link set lo up
-# The node's address is on a bridge without ports, and there is no way out: what is neither the node's, a Service's nor
-# a Pod's is unreachable, and says so at once.
-ip link add node0 type bridge
-ip address add "$address" dev node0
-ip link set node0 up
-ip route add "$services" dev node0
+# There is no way out: what is neither the node's, a Service's nor a Pod's is unreachable, and says so at once. The
+# Services' addresses need a route for connections from the node itself, which kube-proxy's rules then redirect.
+ip address add "$address/32" dev lo
+ip route add "$services" dev lo src "$address"
 ip route add unreachable default
 # Network sysctls belong to the network namespace, not to the machine.
 echo 1 >/proc/sys/net/ipv4/ip_forward

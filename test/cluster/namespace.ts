@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, copyFileSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { COMMAND_PATH, lastLines } from './command.ts';
-import { NODE_PREFIX, SERVICE_RANGE } from './network.ts';
+import { NODE_ADDRESS, SERVICE_RANGE } from './network.ts';
 import { cacheDirectory } from './paths.ts';
 import { identify, type ProcessIdentity } from './process.ts';
 import { done, notYet, waitFor } from './wait.ts';
@@ -15,12 +15,14 @@ export const initScript = (directory: string): string => join(directory, 'init.s
 /**
  * Makes the mount, network and PID namespaces of a cluster: a first process (`init.sh`) that lives until it is killed,
  * and that takes everything along when it is.
+ * @param ephemeral whether they end when the calling thread does.
  * @param record called with the process as soon as it is known and before it changes anything; it must be durable when
  * it returns.
  * @returns when the namespaces are set up.
  */
 export async function createNamespaces(
   directory: string,
+  ephemeral: boolean,
   record: (processes: { init: ProcessIdentity; holder: ProcessIdentity }) => void,
 ): Promise<void> {
   const logPath = join(directory, 'logs', 'init.log');
@@ -29,8 +31,10 @@ export async function createNamespaces(
   copyFileSync(INIT, script);
   const log = openSync(logPath, 'a');
   const unshare = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--propagation', 'private', '--'];
-  const command = ['sh', script, directory, cacheDirectory(), NODE_PREFIX, SERVICE_RANGE];
-  const holder = spawn('unshare', [...unshare, ...command], {
+  const owned = ephemeral ? ['setpriv', '--pdeathsig', 'KILL'] : [];
+  const command = ['sh', script, directory, cacheDirectory(), NODE_ADDRESS, SERVICE_RANGE];
+  const [file, ...args] = [...owned, 'unshare', ...unshare, ...command];
+  const holder = spawn(file!, args, {
     detached: true,
     cwd: '/',
     stdio: ['ignore', log, log],

@@ -3,7 +3,6 @@
  * reserved for tests (RFC 2544), so that it hides no address that a test could mean.
  */
 export const NODE_ADDRESS = '198.18.0.1';
-export const NODE_PREFIX = `${NODE_ADDRESS}/24`;
 export const POD_RANGE = '10.244.0.0/22';
 export const SERVICE_RANGE = '10.96.0.0/16';
 /** The first of the Services' range is the API server's, by Kubernetes' own rule. */

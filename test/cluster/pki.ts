@@ -52,7 +52,7 @@ export interface Pki {
 }
 
 /** Where `createPki` puts the files. */
-export function pkiFiles(directory: string): Pki {
+function pkiFiles(directory: string): Pki {
   const file = (name: string): string => join(directory, 'pki', name);
   return {
     caPath: file('ca.crt'),

@@ -21,7 +21,7 @@ const CONTROL_PLANE_PACKAGES: readonly Package[] = [
 const NODE_PACKAGES: readonly Package[] = [
   { name: 'containerd', proof: 'containerd' },
   { name: 'runc', proof: 'runc' },
-  { name: 'containernetworking-plugins', proof: '/usr/lib/cni/bridge' },
+  { name: 'containernetworking-plugins', proof: '/usr/lib/cni/ptp' },
   { name: 'iptables', proof: 'iptables' },
   { name: 'conntrack', proof: 'conntrack' },
   { name: 'ca-certificates', proof: '/etc/ssl/certs/ca-certificates.crt' },

@@ -12,6 +12,7 @@ const clusterState = (changes: Partial<ClusterState> = {}): ClusterState => ({
   version: 1,
   name: 'mine',
   mode: 'full',
+  ephemeral: false,
   bootId: bootId(),
   init: self,
   holder: self,
@@ -37,19 +38,20 @@ describe.runIf(process.platform === 'linux')('inspect', () => {
     expect(inspect(directory)).toEqual({ kind: 'running', state: clusterState() });
   });
 
-  test.each<[string, Partial<ClusterState>, RegExp]>([
-    ['another boot', { bootId: 'earlier' }, /restarted/],
-    ['no first process', { init: undefined }, /processes are gone/],
-    ['a dead first process', { init: gone }, /processes are gone/],
-    ['dead components', { components: { etcd: gone, kubelet: gone, containerd: self } }, /^etcd, kubelet ended$/],
-    ['an up that did not end', { ready: false }, /not started to the end/],
-  ])('given %s, then it is broken and says why', (_, changes, reason) => {
+  test.each<[string, Partial<ClusterState>, RegExp, boolean]>([
+    ['another boot', { bootId: 'earlier' }, /restarted/, false],
+    ['no first process', { init: undefined }, /processes are gone/, false],
+    ['a dead first process', { init: gone }, /processes are gone/, false],
+    ['dead components', { components: { etcd: gone, kubelet: gone, containerd: self } }, /^etcd, kubelet ended$/, true],
+    ['an up that did not end', { ready: false }, /not started to the end/, true],
+  ])('given %s, then it is broken and says why', (_, changes, reason, alive) => {
     writeState(directory, clusterState(changes));
-    expect(inspect(directory)).toMatchObject({ kind: 'broken', reason: expect.stringMatching(reason) });
+    expect(inspect(directory)).toMatchObject({ kind: 'broken', alive, reason: expect.stringMatching(reason) });
   });
 
-  test('given a folder without a record, then it is broken', () => {
-    expect(inspect(directory)).toMatchObject({ kind: 'broken', state: undefined });
+  test.each(['', '{"version":2}'])('given no record, or one like %j, then it is broken', async record => {
+    if (record) await writeFile(join(directory, 'state.json'), record);
+    expect(inspect(directory)).toMatchObject({ kind: 'broken', state: undefined, alive: false });
   });
 });
 

@@ -13,6 +13,8 @@ const stateSchema = z.object({
   version: z.literal(1),
   name: z.string(),
   mode: modeSchema,
+  /** Whether it ends with the process that started it. */
+  ephemeral: z.boolean().default(false),
   /** The boot in which the processes below were started. */
   bootId: z.string(),
   /** The first process of the cluster's namespaces, and the `unshare` that waits for it. */
@@ -38,6 +40,15 @@ export function readState(directory: string): ClusterState | undefined {
   throw new Error(`${stateFile(directory)} is not readable by this version:\n${z.prettifyError(parsed.error)}`);
 }
 
+/** The same, without an error: a record of another version is as good as none. */
+export function readableState(directory: string): ClusterState | undefined {
+  try {
+    return readState(directory);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Replaces the record as a whole; synchronous, so that no process is started and then forgotten. */
 export function writeState(directory: string, state: ClusterState): void {
   writeFileSync(`${stateFile(directory)}.new`, `${JSON.stringify(state, undefined, 2)}\n`, { mode: 0o600 });
@@ -48,16 +59,18 @@ export function writeState(directory: string, state: ClusterState): void {
 export type Health =
   | { kind: 'absent' }
   | { kind: 'running'; state: ClusterState }
-  | { kind: 'broken'; state: ClusterState | undefined; reason: string };
+  /** `alive`: something of it still runs, which may be all there is yet. */
+  | { kind: 'broken'; state: ClusterState | undefined; alive: boolean; reason: string };
 
 /** Compares the record in `directory` with the processes that there are. */
 export function inspect(directory: string): Health {
   if (!existsSync(directory)) return { kind: 'absent' };
-  const state = readState(directory);
-  if (!state) return { kind: 'broken', state, reason: 'it has no record of its processes' };
-  const broken = (reason: string): Health => ({ kind: 'broken', state, reason });
+  const state = readableState(directory);
+  if (!state) return { kind: 'broken', state, alive: false, reason: 'it has no record that this version can read' };
+  const alive = state.bootId === bootId() && state.init !== undefined && isAlive(state.init);
+  const broken = (reason: string): Health => ({ kind: 'broken', state, alive, reason });
   if (state.bootId !== bootId()) return broken('the machine was restarted since');
-  if (!state.init || !isAlive(state.init)) return broken('its processes are gone');
+  if (!alive) return broken('its processes are gone');
   const dead = Object.keys(state.components).filter(name => !isAlive(state.components[name]!));
   if (dead.length > 0) return broken(`${dead.join(', ')} ended`);
   return state.ready ? { kind: 'running', state } : broken('it was not started to the end');

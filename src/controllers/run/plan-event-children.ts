@@ -2,7 +2,7 @@ import { isTerminal } from '../../api/takorun.ts';
 import { type Completion, eventCompletion } from '../../fanout/completion.ts';
 import { detailedErrors } from '../../fanout/errors.ts';
 import type { RunObject } from '../../fanout/objects.ts';
-import { childrenText, childState, summarise, treeSummary } from '../../fanout/summary.ts';
+import { childrenText, childState, summarise, treeSummary, unfinishedCount } from '../../fanout/summary.ts';
 import type { Action, Decision, EventIntent } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import { type EventObservation, eventDeadline } from './event-observation.ts';
@@ -53,9 +53,9 @@ export function planChildrenOf(
 
 /** Whether a run that has ended still counts children that it did not wait for. */
 export function isStillCounting({ run, children }: EventObservation): boolean {
-  const summary = run.status?.childrenSummary;
-  if (summary === undefined || run.status?.fanOut?.expanded !== true) return false;
-  return summary.running + summary.pending > 0 && children.length > 0;
+  const { childrenSummary: below, treeSummary: tree, fanOut } = run.status ?? {};
+  const open = [below, tree].some(summary => summary !== undefined && unfinishedCount(summary) > 0);
+  return open && fanOut?.expanded === true && children.length > 0;
 }
 
 /** Ends the children that have not ended and were not told to. */

@@ -1,16 +1,23 @@
 import { isTerminal } from '../../api/takorun.ts';
+import { unfinishedCount } from '../../fanout/summary.ts';
 import type { Decision } from './decision.ts';
+import { fanOutSummary } from './fan-out-summary.ts';
 import { planWaiting } from './plan-completion.ts';
 import { planFinished } from './plan-finished.ts';
 import { planPod } from './plan-pod.ts';
 import { planStart } from './plan-start.ts';
+import type { StatusBody } from './status.ts';
 import { attemptOf, type WorkflowObservation } from './workflow-observation.ts';
 import { end } from './workflow-status.ts';
 
 /** Decides what happens next with a run of a workflow. Pure: the same observation gives the same decision. */
 export function planWorkflowRun(observation: WorkflowObservation): Decision {
   const { run, pods } = observation;
-  if (isTerminal(run.status?.phase)) return planFinished({ ...observation, children: observation.fanOuts });
+  if (isTerminal(run.status?.phase)) {
+    const finished = planFinished({ ...observation, children: observation.fanOuts });
+    const status = laterNumbers(observation);
+    return status === undefined ? finished : { ...finished, status };
+  }
   if (run.status?.phase === 'Waiting') return planWaiting(observation);
   const pod = [...pods].sort((a, b) => attemptOf(a) - attemptOf(b)).at(-1);
   if (pod !== undefined) return planPod(observation, pod);
@@ -24,4 +31,15 @@ export function planWorkflowRun(observation: WorkflowObservation): Decision {
     );
   }
   return planStart(observation);
+}
+
+/**
+ * The numbers of a run that has ended while children that it did not wait for go on. Once those have ended, or were deleted after their
+ * time, the numbers stay.
+ */
+function laterNumbers({ run, fanOuts }: WorkflowObservation): StatusBody | undefined {
+  const before = run.status?.treeSummary;
+  if (before === undefined || unfinishedCount(before) === 0) return undefined;
+  const numbers = fanOutSummary(fanOuts);
+  return (numbers.treeSummary?.total ?? 0) < before.total ? undefined : numbers;
 }

@@ -54,10 +54,10 @@ export function agentContainer(input: PodInput): Container {
     workingDir: PATHS.state,
     securityContext: { ...RESTRICTED, runAsUser: IDS.agent, runAsGroup: IDS.agent, readOnlyRootFilesystem: true },
     resources: {
-      requests: { cpu: '10m', memory: '64Mi' },
+      requests: { cpu: '10m', memory: '64Mi', 'ephemeral-storage': '1Mi' },
       limits: { memory: '256Mi', 'ephemeral-storage': '10Gi' },
     },
-    terminationMessagePath: '/dev/termination-log',
+    terminationMessagePath: PATHS.terminationLog,
     terminationMessagePolicy: 'File',
     volumeMounts: [
       { name: 'workspace', mountPath: PATHS.workspace },

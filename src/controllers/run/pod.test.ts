@@ -208,6 +208,12 @@ describe('resources of the containers', () => {
     });
   });
 
+  it('given limits, then each has a request, for which Kubernetes would take the limit', () => {
+    for (const { resources: own } of build({ steps: '- one\n- run: two\n  image: alpine:3' }).spec.containers) {
+      expect(Object.keys(own?.requests ?? {})).toEqual(expect.arrayContaining(Object.keys(own?.limits ?? {})));
+    }
+  });
+
   it("given the repository's resources, then they come before the operator's, and the step's own before those", () => {
     const spec = { runTemplate: { resources: { requests: { memory: '2Gi' }, limits: { memory: '4Gi' } } } };
     expect(resources({ spec })).toMatchObject({ requests: { memory: '2Gi' }, limits: { memory: '4Gi' } });
@@ -412,7 +418,11 @@ describe('any Pod of a run', () => {
   });
 
   it('property: the same input gives the same Pod', () => {
-    fc.assert(fc.property(anyOptions, options => expect(build(options)).toEqual(build(options))));
+    fc.assert(
+      fc.property(anyOptions, options => {
+        expect(build(options)).toEqual(build(options));
+      }),
+    );
   });
 });
 

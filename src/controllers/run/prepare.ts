@@ -3,10 +3,12 @@ import { isGitError } from '../../git/errors.ts';
 import { groupSteps, type StepContainerPlan } from '../../workflow/containers.ts';
 import { resolveInputs } from '../../workflow/inputs.ts';
 import { nearest } from '../../workflow/nearest.ts';
+import { ownValue } from '../../workflow/objects.ts';
 import type { TakoFile, Workflow } from '../../workflow/types.ts';
 import type { RepositoryReader } from '../repository/reader.ts';
 import { WorkflowFileError } from '../repository/reader.ts';
 import { readCredentials, type SecretReader } from '../repository/secret.ts';
+import { notAllowed } from './allowed.ts';
 import type { LiveRepository } from './observed.ts';
 import type { RunOptions } from './options.ts';
 
@@ -88,9 +90,6 @@ interface LoadedAt {
   readonly digest: string;
 }
 
-/** Built-ins that this version runs. */
-const SUPPORTED_BUILTINS = new Set(['tako/fan-out@v1']);
-
 /** The checks that need no I/O: the workflow exists, its inputs fit, and everything that its steps ask for is allowed. */
 export function checkWorkflow(
   spec: WorkflowSpec,
@@ -98,7 +97,7 @@ export function checkWorkflow(
   at: LoadedAt,
   options: RunOptions,
 ): Preparation {
-  const workflow = at.file.workflows[spec.name];
+  const workflow = ownValue(at.file.workflows, spec.name);
   const place = `${repository.spec.path} of ${at.slug} at ${at.commit.slice(0, 12)}`;
   if (workflow === undefined) {
     const known = Object.keys(at.file.workflows);
@@ -109,33 +108,8 @@ export function checkWorkflow(
   const inputs = resolveInputs(workflow.inputs, spec.inputs ?? {});
   if (!inputs.ok) return failed('InvalidInputs', `workflow ${workflow.name}: ${inputs.errors.join('; ')}`);
 
-  const problems: string[] = [];
-  const provided = new Set(repository.spec.secrets?.map(secret => secret.name));
-  const volumes = new Map(repository.spec.runTemplate?.volumes?.map(volume => [volume.name, volume.volume]));
-  for (const step of workflow.steps) {
-    if (step.kind === 'uses' && !SUPPORTED_BUILTINS.has(step.uses)) {
-      problems.push(`step ${step.id}: ${step.uses} cannot be run by this version of Tako`);
-    }
-    if (step.capabilities.length > 0) {
-      problems.push(`step ${step.id}: capabilities ${step.capabilities.join(', ')} are not allowed by the operator`);
-    }
-    for (const mount of step.volumes) {
-      const volume = volumes.get(mount.source);
-      if (volume === undefined) {
-        problems.push(
-          `step ${step.id}: volume "${mount.source}" is not in spec.runTemplate.volumes of the TakoRepository`,
-        );
-      } else if ('hostPath' in volume) {
-        problems.push(`step ${step.id}: volume "${mount.source}" is a hostPath, which is never mounted into a run`);
-      }
-    }
-  }
   const containers = groupSteps(workflow, { image: options.stepImage });
-  for (const secret of new Set(containers.flatMap(container => container.secrets))) {
-    if (!provided.has(secret)) {
-      problems.push(`secret ${secret} is not in spec.secrets of the TakoRepository: map it to a key of a Secret`);
-    }
-  }
+  const problems = notAllowed(workflow, containers, repository.spec);
   if (problems.length > 0) return failed('NotAllowed', `workflow ${workflow.name}: ${problems.join('; ')}`);
   return {
     kind: 'ready',

@@ -3,7 +3,15 @@ import { literalText } from '../shell/words.ts';
 import { BUILTIN_RULES } from './builtins.ts';
 import { placeCode } from './code.ts';
 import { type Placing, refuseWord, refuseWords } from './placing.ts';
-import { baseName, type CodeSource, findProgram, interpreterSource, shellSource, unwrap } from './programs.ts';
+import {
+  baseName,
+  type CodeSource,
+  commandPath,
+  findProgram,
+  interpreterSource,
+  shellSource,
+  unwrap,
+} from './programs.ts';
 import { interpreterRefusal, REFUSALS, wrapperRefusal } from './refusals.ts';
 import { placeSed } from './sed.ts';
 import { placeWord } from './words.ts';
@@ -13,7 +21,7 @@ export function placeCommand(placing: Placing, words: readonly Word[]): void {
   const [command, ...args] = words;
   if (command === undefined) return;
   refuseWord(placing, command, REFUSALS.commandName);
-  const path = literalText(command);
+  const path = commandPath(command);
   const name = path === undefined ? undefined : baseName(path);
   const program = findProgram(path);
   if (program?.kind === 'code') refuseWords(placing, args, interpreterRefusal(program.name));
@@ -56,7 +64,7 @@ function placeShell(placing: Placing, words: readonly Word[], name: string): voi
 function placeWrapper(placing: Placing, words: readonly Word[]): boolean {
   const wrapped = unwrap(words);
   if (wrapped === undefined) return false;
-  const refusal = wrapperRefusal(literalText(words[0])!);
+  const refusal = wrapperRefusal(commandPath(words[0])!);
   const end = wrapped.command ?? words.length;
   for (const [index, word] of words.entries()) {
     if (index === 0 || index >= end) continue;
@@ -105,7 +113,7 @@ function placeOther(placing: Placing, words: readonly Word[]): void {
 function findInlineCode(words: readonly Word[]): { index: number; name: string } | undefined {
   let inline: { option: RegExp; name: string } | undefined;
   for (const [index, word] of words.entries()) {
-    const text = literalText(word);
+    const text = index === 0 ? commandPath(word) : literalText(word);
     if (inline !== undefined && text !== undefined && inline.option.test(text)) return { index, name: inline.name };
     if (index === 0 && text === undefined) inline = { option: /^-[a-z]*[ce]$/, name: 'this command' };
     const program = findProgram(text);

@@ -12,7 +12,7 @@ import { literalText } from '../shell/words.ts';
 import { placeCode } from './code.ts';
 import { placeCommand } from './commands.ts';
 import { type Placing, recordAssignment, refuse, refuseWord, refusing } from './placing.ts';
-import { findProgram } from './programs.ts';
+import { commandPath, findProgram } from './programs.ts';
 import { REFUSALS } from './refusals.ts';
 import { readsCode } from './stdin.ts';
 import { placeDocument, placeWord } from './words.ts';
@@ -105,7 +105,7 @@ function placeTest(placing: Placing, { words }: TestCommand): void {
 function placeRedirects(placing: Placing, command: Command, redirects: readonly Redirect[]): void {
   if (redirects.length === 0) return;
   const code = readsCode(command);
-  const shell = command.kind === 'simple' && findProgram(literalText(command.words[0]))?.kind === 'shell';
+  const shell = command.kind === 'simple' && findProgram(commandPath(command.words[0]))?.kind === 'shell';
   const always = shell ? undefined : REFUSALS.stdinCode;
   for (const { operator, target, hereDocument } of redirects) {
     const isInput = operator.startsWith('<') && operator !== '<&';

@@ -37,6 +37,12 @@ export function findProgram(path: string | undefined): Program | undefined {
   return interpreter === undefined ? undefined : { kind: 'interpreter', name, inline: interpreter.inline };
 }
 
+/** What is known of a command's name: `"$HOME/bin/awk"` ends in /bin/awk. Undefined when all of it comes from expansions. */
+export function commandPath(word: Word | undefined): string | undefined {
+  const text = word?.parts.map(part => (part.kind === 'literal' ? part.text : '')).join('') ?? '';
+  return text === '' ? undefined : text;
+}
+
 export function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
@@ -155,7 +161,7 @@ export interface WrappedCommand {
 
 /** Finds the command in the arguments of a program that runs it; undefined for other programs. */
 export function unwrap(words: readonly Word[]): WrappedCommand | undefined {
-  const name = baseName(literalText(words[0]) ?? '');
+  const name = baseName(commandPath(words[0]) ?? '');
   if (!Object.hasOwn(WRAPPERS, name)) return undefined;
   const spec = WRAPPERS[name]!;
   const found: WrapperArgument[] = [];

@@ -33,6 +33,7 @@ export const REFUSALS = {
   backtick: refusal('in backticks within quotes or with backslashes', 'shells disagree about what is quoted there', {
     instead: 'write $(...) instead of the backticks',
   }),
+  bashAssignment: refusal('in x[...]= or x+=', EVALUATED, { instead: 'write x=$x{{ ... }}' }),
   brace: refusal('in a brace expansion', 'only some shells know it, and a value of several words would break it', {
     instead: 'write the words out, or use a for loop',
   }),

@@ -1,6 +1,6 @@
 import type { Command, List, SimpleCommand, Word } from '../shell/syntax.ts';
 import { literalText } from '../shell/words.ts';
-import { findProgram, interpreterSource, shellSource, unwrap } from './programs.ts';
+import { commandPath, findProgram, interpreterSource, shellSource, unwrap } from './programs.ts';
 
 /** Whether a command takes what it reads for code: a shell or an interpreter without a file, somewhere in it. */
 export function readsCode(command: Command): boolean {
@@ -29,7 +29,10 @@ function simpleReadsCode({ words }: SimpleCommand): boolean {
 }
 
 function wordsReadCode(words: readonly Word[]): boolean {
-  const name = literalText(words[0]);
+  const name = commandPath(words[0]);
+  if (name === 'eval') return true;
+  // A command that nobody knows, with nothing to work on but its input.
+  if (name === undefined) return words.slice(1).every(word => literalText(word)?.startsWith('-') === true);
   const program = findProgram(name);
   switch (program?.kind) {
     case 'shell':
@@ -49,7 +52,7 @@ function wordsReadCode(words: readonly Word[]): boolean {
   const command = words.slice(wrapped.command);
   // xargs makes arguments of what it reads, and the code of a shell may hold them.
   return (
-    wordsReadCode(command) || (name?.endsWith('xargs') === true && findProgram(literalText(command[0])) !== undefined)
+    wordsReadCode(command) || (name?.endsWith('xargs') === true && findProgram(commandPath(command[0])) !== undefined)
   );
 }
 

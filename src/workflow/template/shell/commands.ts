@@ -75,6 +75,9 @@ export function readCommand(cursor: Cursor): Command {
 }
 
 const ASSIGNMENT = /[A-Za-z_][A-Za-z0-9_]*=/y;
+/** Assignments of bash, words of a command in other shells: what comes behind them may be a command's name. */
+const BASH_ASSIGNMENT = /[A-Za-z_][A-Za-z0-9_]*(?:\+=|\[[^\]\s;&|<>()'"\\$`]*\]\+?=)/y;
+const OPEN_SUBSCRIPT = /^[A-Za-z_][A-Za-z0-9_]*\[[^\]]*$/;
 const FUNCTION_PARENTHESES = /\([ \t]*\)/y;
 
 function readSimple(cursor: Cursor): Command {
@@ -103,6 +106,7 @@ function readSimple(cursor: Cursor): Command {
     }
     const word = readWord(cursor);
     if (word === undefined) break;
+    checkSubscript(cursor, word);
     words.push(withArray(cursor, word));
   }
   if (assignments.length + words.length + redirects.length === 0) cursor.fail('a command is missing here');
@@ -118,12 +122,32 @@ export function readFunctionBody(cursor: Cursor, name: Word): Command {
 
 function readAssignment(cursor: Cursor): Assignment | undefined {
   const head = cursor.match(ASSIGNMENT);
-  if (head === undefined) return undefined;
+  if (head === undefined) return readBashAssignment(cursor);
   cursor.at += head.length;
   const start = cursor.at;
   const array = readArray(cursor);
   const parts = array === undefined ? readParts(cursor, () => endsWord(cursor)) : [array];
   return { name: head.slice(0, -1), value: { parts, start, end: cursor.at } };
+}
+
+/** `x+=1`, `x[1]=2`: no value is accepted in them. */
+function readBashAssignment(cursor: Cursor): Assignment | undefined {
+  const start = cursor.at;
+  const head = cursor.match(BASH_ASSIGNMENT);
+  if (head === undefined) return undefined;
+  cursor.at += head.length;
+  if (readArray(cursor) === undefined) readParts(cursor, () => endsWord(cursor));
+  const value = { parts: [opaque(cursor, 'bashAssignment', start, 'none')], start, end: cursor.at };
+  return { name: '', value };
+}
+
+/** In bash a subscript may hold blanks and operators, so that `x[a b]=1` is one word; elsewhere it is two. */
+function checkSubscript(cursor: Cursor, word: Word): void {
+  const bare = word.parts.filter(part => part.kind === 'literal' && part.quoting === 'none');
+  const [first] = bare;
+  if (first?.kind !== 'literal' || first !== word.parts[0] || !OPEN_SUBSCRIPT.test(first.text)) return;
+  if (bare.slice(1).some(part => part.kind === 'literal' && part.text.includes(']'))) return;
+  cursor.fail('shells disagree about where the [ in this word ends; put it in quotes', word.start);
 }
 
 /** `declare -a list=(a b)`: the parentheses belong to the word. */

@@ -150,6 +150,7 @@ export type OpaqueReason =
   | 'arithmetic'
   | 'array'
   | 'backtick'
+  | 'bashAssignment'
   | 'dollarQuote'
   | 'nestedQuotes'
   | 'parameterForm'

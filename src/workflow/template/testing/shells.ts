@@ -33,8 +33,10 @@ p() { for p_word in "$@"; do printf '%s\0' "$p_word"; done; }
 cd "$1/work"
 PATH=$1/bin
 for file in "$1"/*.case; do
+  [ -e "$file" ] || continue
   ( ulimit -t 2; . "$file" ) >"$file.out" 2>"$file.err" </dev/null
 done
+exit 0
 `;
 
 export interface RunScriptsOptions {
@@ -56,17 +58,15 @@ export function runScripts(shell: Shell, scripts: readonly string[], options: Ru
     linkPrograms(join(directory, 'bin'));
     const caseFile = (index: number) => join(directory, `${String(index).padStart(4, '0')}.case`);
     for (const [index, script] of scripts.entries()) writeFileSync(caseFile(index), script);
-    const [program, ...args] = shell.command;
-    const result = spawnSync(program, [...args, '-c', RUNNER, 'runner', directory], {
+    if (!isInstalled(shell)) throw new Error(`${shell.name} is not installed: apt-get install ${shell.debian}`);
+    // coreutils' timeout ends the whole process group, whatever a script started.
+    const command = ['--signal=KILL', '30', ...shell.command, '-c', RUNNER, 'runner', directory];
+    const result = spawnSync('timeout', command, {
       encoding: 'utf8',
-      timeout: 30_000,
       env: { PATH: process.env.PATH, HOME: '/nonexistent', LC_ALL: 'C.UTF-8' },
     });
-    if ((result.error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') {
-      throw new Error(`${shell.name} is not installed: apt-get install ${shell.debian}`);
-    }
-    if (result.error !== undefined || (result.stderr !== '' && !messy)) {
-      throw new Error(`${shell.name} failed: ${result.error?.message ?? ''}${result.stderr}`);
+    if (result.status !== 0 || (result.stderr !== '' && !messy)) {
+      throw new Error(`${shell.name} ended with ${result.status ?? result.signal}: ${result.error?.message ?? ''}${result.stderr}`);
     }
     const files = readdirSync(work);
     if (messy ? files.includes(CANARY) : files.join() !== 'some file') throw new Error(`${shell.name}: a value was run, it left ${JSON.stringify(files)}`);
@@ -87,10 +87,19 @@ export function runScripts(shell: Shell, scripts: readonly string[], options: Ru
 /** All that the scripts can run: nothing that reaches out of their directory. */
 const PROGRAMS: readonly string[] = ['bash', 'cat', 'env', 'find', 'sed', 'sh', 'tee', 'touch', 'true', 'xargs'];
 
+function isInstalled(shell: Shell): boolean {
+  return findProgram(shell.command[0]) !== undefined;
+}
+
+function findProgram(program: string): string | undefined {
+  const folders = (process.env.PATH ?? '').split(':');
+  return folders.map(folder => join(folder, program)).find(existsSync);
+}
+
 function linkPrograms(directory: string): void {
   mkdirSync(directory);
   for (const program of PROGRAMS) {
-    const found = (process.env.PATH ?? '').split(':').map(folder => join(folder, program)).find(existsSync);
+    const found = findProgram(program);
     if (found !== undefined) symlinkSync(found, join(directory, program));
   }
 }

@@ -1,0 +1,174 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { createEvaluator } from '../../evaluator/evaluator.ts';
+import { MAX_DEPTH } from '../../fanout/lineage.ts';
+import { RunConflictError } from '../../fanout/runner.ts';
+import { buildSubscriberIndex } from '../../fanout/subscribers.ts';
+import { buildRepository, buildSubscription, type RepositoryOptions } from '../../fanout/testing/builders.ts';
+import { createMemoryRunner } from '../../fanout/testing/memory-runner.ts';
+import { type ExpandContext, expandEvent } from './expand.ts';
+import type { LiveRun } from './observed.ts';
+import { CREATED, eventRun, repository } from './testing/builders.ts';
+
+const evaluator = createEvaluator();
+afterAll(() => evaluator.close());
+
+function harness(subscribers: RepositoryOptions[] = [{ name: 'app-one' }, { name: 'app-two' }]) {
+  const runner = createMemoryRunner();
+  const context: ExpandContext = {
+    repositoriesBySlug: (namespace, slug) => (namespace === 'team' && slug === 'acme/core-lib' ? [repository()] : []),
+    subscribers: buildSubscriberIndex(subscribers.map(buildRepository)),
+    evaluator,
+    emitter: async name => ({ name, labels: {} }),
+    runner,
+  };
+  const expand = (run: LiveRun = eventRun(), changes: Partial<ExpandContext> = {}) =>
+    expandEvent(run, CREATED + 3_600_000, CREATED, { ...context, ...changes }, AbortSignal.timeout(10_000));
+  return { runner, expand };
+}
+
+describe('the expansion of an event', () => {
+  it('given subscribers, then each gets a child, pinned and below the event', async () => {
+    const { runner, expand } = harness();
+    const expansion = await expand();
+    expect(expansion).toMatchObject({ kind: 'expanded', subscribersFound: 2, skippedCount: 0, deduplicated: 0 });
+    expect(runner.runs().map(({ manifest }) => manifest.spec.workflow)).toMatchObject([
+      { repositoryRef: { name: 'app-one' }, name: 'ci', ref: 'a'.repeat(40) },
+      { repositoryRef: { name: 'app-two' }, name: 'ci' },
+    ]);
+    expect(runner.runs()[0]?.manifest.spec.parent).toMatchObject({
+      run: { name: 'release', uid: 'uid-release' },
+      deadline: '2026-01-01T01:00:00Z',
+    });
+  });
+
+  it('given a try that was cut off, when it is made again, then no child is there twice', async () => {
+    const { runner, expand } = harness();
+    await expand();
+    await expand();
+    expect(runner.runs()).toHaveLength(2);
+  });
+
+  it('given filters, then they decide, and what cannot be evaluated is told', async () => {
+    const filtered = (name: string, filter: string): RepositoryOptions => ({
+      name,
+      subscriptions: [buildSubscription({ filters: [filter] })],
+    });
+    const { runner, expand } = harness([
+      filtered('yes', 'payload.version == "1.4.0" && event_type == "library_built" && schema_version == "1.2.0"'),
+      filtered('no', 'event.payload.version == "2.0.0"'),
+      filtered('broken', 'payload.nothing.at.all'),
+      filtered('text', 'payload.version'),
+    ]);
+    expect(await expand()).toMatchObject({
+      kind: 'expanded',
+      skippedCount: 3,
+      skipped: expect.arrayContaining([
+        expect.objectContaining({ repository: 'acme/no', reason: 'FilterFalse' }),
+        expect.objectContaining({ repository: 'acme/broken', reason: 'FilterError' }),
+        expect.objectContaining({
+          repository: 'acme/text',
+          reason: 'FilterError',
+          message: expect.stringContaining('expected true or false'),
+        }),
+      ]),
+    });
+    expect(runner.runs().map(({ manifest }) => manifest.spec.workflow?.repositoryRef.name)).toEqual(['yes']);
+  });
+
+  it('given an event with an id, then filters see it', async () => {
+    const subscriptions = [buildSubscription({ filters: ['event.id == "release-7"'] })];
+    const { runner, expand } = harness([{ name: 'app', subscriptions }]);
+    const { event } = eventRun().spec;
+    await expand(eventRun({ spec: { event: { ...event!, id: 'release-7' } } }));
+    expect(runner.runs()).toHaveLength(1);
+  });
+
+  it('given a subscriber in another namespace that consents, then it is skipped with a reason', async () => {
+    const { runner, expand } = harness([
+      { name: 'app', namespace: 'elsewhere', acceptEvents: { namespaces: { from: 'All' } } },
+    ]);
+    expect(await expand()).toMatchObject({ skipped: [{ repository: 'acme/app', reason: 'OtherNamespace' }] });
+    expect(runner.runs()).toEqual([]);
+  });
+
+  it('given a dry run, then the plan is told and nothing is created', async () => {
+    const { runner, expand } = harness();
+    const expansion = await expand(eventRun({ spec: { dryRun: true } }));
+    expect(expansion.kind === 'expanded' && expansion.children).toHaveLength(2);
+    expect(runner.runs()).toEqual([]);
+  });
+
+  it.each([
+    [
+      'is not in the namespace',
+      () => [],
+      'SourceNotFound',
+      'there is no TakoRepository acme/core-lib in namespace team',
+    ],
+    [
+      'is not ready',
+      () => [repository({ status: { slug: 'acme/core-lib' } })],
+      'SourceNotReady',
+      'TakoRepository core-lib',
+    ],
+  ])('given a source that %s, then the event waits for it', async (_, repositoriesBySlug, reason, text) => {
+    const { runner, expand } = harness();
+    const expansion = await expand(eventRun(), { repositoriesBySlug });
+    expect(expansion).toMatchObject({ kind: 'waiting', reason, message: expect.stringContaining(text) });
+    expect(runner.runs()).toEqual([]);
+  });
+
+  it('given an artifact that the source does not have, then it fails and names those that it has', async () => {
+    const { expand } = harness();
+    const { event } = eventRun().spec;
+    expect(await expand(eventRun({ spec: { event: { ...event!, source: 'acme/core-lib:docs' } } }))).toMatchObject({
+      kind: 'failed',
+      reason: 'ArtifactNotFound',
+      message: 'acme/core-lib has no artifact "docs": it has core',
+    });
+  });
+
+  it('given a payload that is too large, then it fails', async () => {
+    const { expand } = harness();
+    const { event } = eventRun().spec;
+    const run = eventRun({ spec: { event: { ...event!, payload: 'x'.repeat(70_000) } } });
+    expect(await expand(run)).toMatchObject({ kind: 'failed', reason: 'InvalidPayload' });
+  });
+
+  it('given a cycle, then it fails with the path and starts nothing', async () => {
+    const { runner, expand } = harness();
+    const ancestors = [{ repository: 'acme/app-one', workflow: 'ci' }];
+    expect(await expand(eventRun({ parent: { ancestors } }))).toMatchObject({
+      kind: 'failed',
+      reason: 'CycleDetected',
+      message: expect.stringContaining('acme/app-one ci -> acme/app-one ci'),
+    });
+    expect(runner.runs()).toEqual([]);
+  });
+
+  it('given a tree that is getting deep, then there is a warning', async () => {
+    const { expand } = harness();
+    const run = eventRun({ parent: { depth: MAX_DEPTH, step: 'emit' } });
+    expect(await expand(run)).toMatchObject({
+      kind: 'expanded',
+      warning: expect.stringContaining(`level ${MAX_DEPTH}`),
+    });
+  });
+
+  it('given a child that cannot be created, then that is thrown once those under way have ended, and no more are begun', async () => {
+    const subscribers = Array.from({ length: 100 }, (_, index) => ({ name: `app-${index}` }));
+    const { expand } = harness(subscribers);
+    let begun = 0;
+    let under = 0;
+    const start = async () => {
+      begun += 1;
+      under += 1;
+      await new Promise(resolve => setImmediate(resolve));
+      under -= 1;
+      throw new RunConflictError({ namespace: 'team', name: 'taken' });
+    };
+    await expect(expand(eventRun(), { runner: { start } })).rejects.toBeInstanceOf(RunConflictError);
+    expect(under).toBe(0);
+    expect(begun).toBeLessThan(100);
+  });
+});

@@ -1,0 +1,81 @@
+import { globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { takoRunStatusSchema } from '../../src/api/takorun.ts';
+import { REASONS } from '../../src/controllers/repository/reasons.ts';
+
+const ROOT = path.join(import.meta.dirname, '../..');
+
+/** Where reasons of conditions and events are made. The gateway's reach a run through its agent. */
+const PLACES = ['src/controllers/**/*.ts', 'src/fanout/**/*.ts', 'src/gateway/**/*.ts', 'src/agent/*.ts'];
+
+/** CamelCase words of four letters or more in the source that are no reasons. A new word is either documented or stands here. */
+const NO_REASONS = new Set([
+  // Conditions, their states, phases, types of events.
+  ...['Ready', 'Reconciling', 'Stalled', 'True', 'False', 'Unknown', 'Normal', 'Warning', 'Reconcile'],
+  ...['Pending', 'Queued', 'Running', 'Waiting', 'Failed', 'Skipped', 'PodScheduled', 'DisruptionTarget'],
+  // Kinds, enumerations of Kubernetes and of the API.
+  ...['Secret', 'ConfigMap', 'TakoRun', 'TakoRepository', 'File', 'Memory', 'Never', 'IfNotPresent'],
+  ...['OnRootMismatch', 'RuntimeDefault', 'Background', 'Same', 'Selector'],
+  ...['NotIn', 'Exists', 'DoesNotExist', 'ErrImagePull', 'ContainerStatusUnknown'],
+  // Names of errors, causes.
+  ...['PodRefusedError', 'WorkflowFileError', 'RunConflictError', 'GatewayFailure', 'GatewayCallError'],
+  ...['Cancel', 'Timeout'],
+  // The gateway's answers that an agent takes as "ask again".
+  ...['ApiServerUnavailable', 'Conflict', 'Internal', 'KeysUnavailable', 'PodNotRecorded', 'TooManyRequests'],
+]);
+/** Phases that are reasons too. */
+const BOTH = new Set(['Running']);
+/** Documented words that the source does not spell: they come from Kubernetes. */
+const FROM_KUBERNETES = new Set(['Evicted', 'NodeLost']);
+
+const skipReasons = takoRunStatusSchema.shape.fanOut.unwrap().shape.skipped.unwrap().element.shape.reason.options;
+const isReason = (word: string) => BOTH.has(word) || (!NO_REASONS.has(word) && !isSkipReason(word));
+const isSkipReason = (word: string) => (skipReasons as readonly string[]).includes(word) && word !== 'Suspended';
+
+function wordsOfSource(): Map<string, string> {
+  const words = new Map<string, string>();
+  for (const pattern of PLACES) {
+    for (const file of globSync(pattern, { cwd: ROOT })) {
+      if (/\.test\.ts$|\/testing\/|conformance/.test(file)) continue;
+      for (const [, word] of readFileSync(path.join(ROOT, file), 'utf8').matchAll(
+        /'([A-Z](?=[A-Za-z]*[a-z])[A-Za-z]{3,})'/g,
+      ))
+        words.set(word!, file);
+    }
+  }
+  for (const word of Object.keys(REASONS)) words.set(word, 'src/controllers/repository/reasons.ts');
+  return words;
+}
+
+/** The words in the first column of a page's tables. */
+function documented(page: string): Set<string> {
+  const text = readFileSync(path.join(ROOT, 'docs/guides', page), 'utf8');
+  const cells = [...text.matchAll(/^\| (`[^|]*`) \|/gm)].map(([, cell]) => cell!);
+  return new Set(cells.flatMap(cell => [...cell.matchAll(/`([A-Z][A-Za-z]+)`/g)].map(([, word]) => word!)));
+}
+
+describe('docs/guides/troubleshooting.md', () => {
+  const source = wordsOfSource();
+  const listed = documented('troubleshooting.md');
+
+  test('given a reason in the source, then the page says its cause and what to do', () => {
+    const missing = [...source].filter(([word]) => isReason(word) && !listed.has(word));
+    expect(missing.map(([word, file]) => `${word} (${file})`)).toEqual([]);
+  });
+
+  test('given a reason on the page, then the source has it', () => {
+    expect([...listed].filter(word => !source.has(word) && !FROM_KUBERNETES.has(word))).toEqual([]);
+  });
+
+  test('given the words that are no reasons, then the source has each of them', () => {
+    expect([...NO_REASONS].filter(word => !source.has(word))).toEqual([]);
+  });
+});
+
+describe('docs/guides/events.md', () => {
+  test('given a reason to skip a subscriber, then the page explains it', () => {
+    const listed = documented('events.md');
+    expect(skipReasons.filter(word => !listed.has(word))).toEqual([]);
+  });
+});
