@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
-import { type Cluster, startCluster } from './cluster/cluster.ts';
+import { type Cluster, startCluster, stopCluster } from './cluster/cluster.ts';
+import { requireTools } from './cluster/requirements.ts';
 
 /**
  * Runs the tests: `npm test` runs all, `-- --only integration fanout` those of one project whose file name holds "fanout".
@@ -19,7 +20,8 @@ const { values, positionals } = parseArgs({
 
 const everything = values.only === undefined && positionals.length === 0;
 const wants = (part: string): boolean => values.only?.includes(part) ?? true;
-const clusters: Cluster[] = [];
+const clusters: string[] = [];
+const log = (line: string): void => console.error(line);
 let failed = false;
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -31,6 +33,7 @@ try {
     await step('format, lint and unused code', ['npm', 'run', '--silent', 'lint']);
     await step('types', ['npm', 'run', '--silent', 'typecheck']);
   }
+  await requireTools('tests', log);
   if (wants('unit') || wants('integration')) await unitAndIntegration();
   if (everything) await step('coverage', ['npm', 'run', '--silent', 'coverage:check']);
   if (wants('e2e')) await endToEnd();
@@ -80,17 +83,16 @@ function reporters(projects: readonly string[]): string[] {
   return ['--reporter=default', '--reporter=json', `--outputFile.json=${directory}/${projects.join('-')}.json`];
 }
 
-async function up(name: string, kubelet: boolean): Promise<Cluster> {
-  const cluster = await startCluster({ name: `${name}-${process.pid}`, kubelet, log: line => console.error(line) });
-  clusters.push(cluster);
-  return cluster;
+async function up(kind: string, kubelet: boolean): Promise<Cluster> {
+  const name = `${kind}-${process.pid}`;
+  clusters.push(name);
+  return startCluster({ name, kubelet, ephemeral: !values.keep, log });
 }
 
 async function tearDown(): Promise<void> {
-  for (const cluster of clusters.splice(0)) {
-    if (values.keep)
-      console.error(`the cluster ${cluster.name} is still up: npm run cluster -- down --name ${cluster.name}`);
-    else await cluster.stop();
+  for (const name of clusters.splice(0)) {
+    if (values.keep) log(`the cluster ${name} is still up: npm run cluster -- down --name ${name}`);
+    else await stopCluster(name, log);
   }
 }
 

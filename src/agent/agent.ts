@@ -1,5 +1,4 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { systemClock } from '../kube/clock.ts';
 import type { AgentResult, Assignment } from './contract.ts';
 import { fitResult } from './deliver.ts';
 import { createGatewayClient } from './gateway-client.ts';
@@ -7,6 +6,7 @@ import { highestResidentKiB } from './memory.ts';
 import { compileMask, type Secret } from './protocol/mask.ts';
 import { type AgentPaths, runAssignment } from './run-assignment.ts';
 import { TIMEOUT } from './step-end.ts';
+import { startTimer } from './timer.ts';
 
 export interface AgentOptions {
   readonly assignment: Assignment;
@@ -41,12 +41,12 @@ export async function runAgent({ assignment, paths, stop, print }: AgentOptions)
   const end = new AbortController();
   const delivery = new AbortController();
   const timers = [
-    systemClock.setTimeout(() => end.abort(TIMEOUT), left),
-    systemClock.setTimeout(() => delivery.abort(), Math.max(0, left) + DELIVERY_GRACE_MS),
+    startTimer(() => end.abort(TIMEOUT), left),
+    startTimer(() => delivery.abort(), Math.max(0, left) + DELIVERY_GRACE_MS),
   ];
   const onStop = (): void => {
     end.abort(stop.reason);
-    timers.push(systemClock.setTimeout(() => delivery.abort(), STOPPED_DELIVERY_MS + GRACE_MS));
+    timers.push(startTimer(() => delivery.abort(), STOPPED_DELIVERY_MS + GRACE_MS));
   };
   stop.addEventListener('abort', onStop, { once: true });
   if (stop.aborted) onStop();

@@ -16,18 +16,31 @@ function durationVariable(fallbackMs: number, description: string) {
     .describe(description);
 }
 
-function listVariable(fallback: string[], description: string) {
+/** A variable that holds a list, separated by commas; of `words` when they are given. */
+function listVariable<const Word extends string = string>(
+  fallback: Word[],
+  description: string,
+  words?: readonly Word[],
+) {
   return z
     .string()
-    .transform(text =>
-      text
+    .transform((text, context): Word[] => {
+      const items = text
         .split(',')
         .map(item => item.trim())
-        .filter(item => item !== ''),
-    )
+        .filter((item): item is Word => item !== '');
+      for (const item of items) {
+        if (words?.includes(item) === false) {
+          context.addIssue({ code: 'custom', message: `expected ${words.join(', ')}, got "${item}"` });
+        }
+      }
+      return items;
+    })
     .default(fallback)
     .describe(description);
 }
+
+const SCHEMES = ['https', 'http', 'ssh', 'file'] as const;
 
 const port = (fallback: number, description: string) =>
   z.coerce.number().int().min(0).max(65_535).default(fallback).describe(description);
@@ -36,6 +49,10 @@ const port = (fallback: number, description: string) =>
 export const configSchema = z.object({
   POD_NAMESPACE: z.string().min(1).default('tako-system').describe('Namespace of the operator itself.'),
   POD_NAME: z.string().min(1).default('tako-operator').describe('Name of this replica, for the Lease and in events.'),
+  TAKO_WATCH_NAMESPACE: z
+    .string()
+    .default('')
+    .describe('The one namespace whose repositories and runs are looked after. Empty: all.'),
   TAKO_AGENT_IMAGE: z.string().min(1).describe("Image of the agent in every run's Pod: the operator's own image."),
   TAKO_STEP_IMAGE: z
     .string()
@@ -58,6 +75,7 @@ export const configSchema = z.object({
   TAKO_GIT_SCHEMES: listVariable(
     ['https', 'ssh'],
     'URL schemes that repositories may have, of https, http, ssh and file.',
+    SCHEMES,
   ),
   TAKO_GIT_HOSTS: listVariable(
     [],

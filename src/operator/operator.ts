@@ -36,6 +36,10 @@ export interface OperatorOptions {
   readonly logger: Logger;
   /** Time to end in good order, milliseconds. Default 27,000. */
   readonly drainMs?: number;
+  /** For the API server; closed at the end. Default: by KUBECONFIG, or by the Pod's service account. */
+  readonly client?: KubeClient;
+  /** Called when gateway and probes listen: on the ports of the configuration, or on free ones where it says 0. */
+  readonly onListening?: (ports: { readonly gateway: number; readonly http: number }) => void;
 }
 
 export interface Operator {
@@ -49,15 +53,18 @@ const CERTIFICATE_SECRET = 'tako-gateway-tls';
 const LEASE_NAME = 'tako-operator';
 
 /** Puts the parts together. What they are is in their own folders; nothing is decided here. */
-export async function createOperator({ config, logger, drainMs = 27_000 }: OperatorOptions): Promise<Operator> {
+export async function createOperator(options: OperatorOptions): Promise<Operator> {
+  const { config, logger, drainMs = 27_000, onListening = () => {} } = options;
   const clock = systemClock;
   const metrics = createMetrics();
-  const client = createKubeClient(loadClusterConfig(), {
-    qps: config.TAKO_API_QPS,
-    burst: config.TAKO_API_BURST,
-    userAgent: 'tako-operator',
-    metrics: metrics.kube,
-  });
+  const client =
+    options.client ??
+    createKubeClient(loadClusterConfig(), {
+      qps: config.TAKO_API_QPS,
+      burst: config.TAKO_API_BURST,
+      userAgent: 'tako-operator',
+      metrics: metrics.kube,
+    });
   const recorder = createEventRecorder({
     client,
     reportingController: 'tako.dev/operator',
@@ -66,7 +73,7 @@ export async function createOperator({ config, logger, drainMs = 27_000 }: Opera
     metrics: metrics.kube,
   });
   const stores = createStores(logger);
-  const reflectors = createReflectors(client, stores, logger, metrics);
+  const reflectors = createReflectors(client, stores, logger, metrics, config.TAKO_WATCH_NAMESPACE);
   const evaluator = createEvaluator({});
   const subscribers = subscriberIndex(stores.repositories);
   const secrets = createSecretReader(client);
@@ -177,9 +184,10 @@ export async function createOperator({ config, logger, drainMs = 27_000 }: Opera
       try {
         await certificates.ensure(signal);
         void certificates.run(signal);
-        await gateway.listen({ port: config.TAKO_GATEWAY_PORT });
+        const { port } = await gateway.listen({ port: config.TAKO_GATEWAY_PORT });
         serving = true;
-        logger.info({ gateway: config.TAKO_GATEWAY_PORT, http: probes.port }, 'listening');
+        logger.info({ gateway: port, http: probes.port }, 'listening');
+        onListening({ gateway: port, http: probes.port });
         return await manager.run(signal);
       } finally {
         await gateway.close();
@@ -244,8 +252,9 @@ function createReflectors(
   stores: ReturnType<typeof createStores>,
   logger: Logger,
   metrics: Metrics,
+  namespace: string,
 ) {
-  const shared = { client, logger, metrics: metrics.kube };
+  const shared = { client, logger, metrics: metrics.kube, ...(namespace === '' ? {} : { namespace }) };
   return [
     createReflector({ ...shared, type: takoRuns, store: stores.runs }),
     createReflector({ ...shared, type: takoRepositories, store: stores.repositories }),
@@ -275,7 +284,7 @@ function gatewayNames({ TAKO_GATEWAY_SERVICE: service, POD_NAMESPACE: namespace 
 
 function gitPolicy(config: Config) {
   return {
-    schemes: config.TAKO_GIT_SCHEMES as ('https' | 'http' | 'ssh' | 'file')[],
+    schemes: config.TAKO_GIT_SCHEMES,
     ...(config.TAKO_GIT_HOSTS.length === 0 ? {} : { hosts: config.TAKO_GIT_HOSTS }),
     ...(config.TAKO_GIT_FILE_ROOT === '' ? {} : { fileRoot: config.TAKO_GIT_FILE_ROOT }),
   };

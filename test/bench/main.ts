@@ -18,7 +18,7 @@ if (!BENCHES.includes(name)) {
 }
 
 const log = (line: string): void => console.error(line);
-const cluster = await startCluster({ name: `bench-${process.pid}`, kubelet: true, log });
+const cluster = await startCluster({ name: `bench-${process.pid}`, kubelet: true, ephemeral: true, log });
 try {
   const image = await projectImage(log);
   await cluster.loadImage(image.path);

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { removeCgroups } from './cgroups.ts';
+import { run } from './command.ts';
 import { initScript } from './namespace.ts';
 import { CLUSTERS_DIRECTORY, stateDirectory } from './paths.ts';
 import { bootId, identify, kill, type ProcessIdentity } from './process.ts';
@@ -21,7 +21,8 @@ export async function removeCluster(name: string): Promise<boolean> {
   // These wait for processes inside and end by themselves a moment later.
   await Promise.all(outside.map(identity => kill(identity)));
   await removeCgroups(name);
-  await rm(directory, { recursive: true, force: true });
+  // A node's images are many files: rm(1) is several times as fast as Node.js. It would not follow a mount, if there were one.
+  await run(['rm', '--recursive', '--force', '--one-file-system', directory]);
   removeWhenEmpty(CLUSTERS_DIRECTORY);
   return found || firsts.length > 0;
 }

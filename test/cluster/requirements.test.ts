@@ -27,6 +27,12 @@ describe('missing', () => {
     expect(missing(without('buildah', 'containerd', 'openssl'), 'control-plane').packages).toEqual(['openssl']);
   });
 
+  test('given the tests as the purpose, then what they run against is needed too', () => {
+    const found = missing(without('dash', '/usr/sbin/sshd', 'runc'), 'tests');
+    expect(found.packages).toEqual(['runc', 'dash', 'openssh-server']);
+    expect(missing(without('dash', '/usr/sbin/sshd'), 'full').packages).toEqual([]);
+  });
+
   test('given another system without some packages, then the problem names them as Debian does', () => {
     const { problems } = missing({ ...without('containerd', 'ip'), debian: false }, 'full');
     expect(problems).toEqual([expect.stringContaining('iproute2, containerd')]);

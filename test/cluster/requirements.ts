@@ -31,6 +31,29 @@ const NODE_PACKAGES: readonly Package[] = [
   { name: 'debootstrap', proof: 'debootstrap' },
 ];
 
+/** What the tests of the step protocol, of scripts and of Git run against. */
+const TEST_PACKAGES: readonly Package[] = [
+  { name: 'dash', proof: 'dash' },
+  { name: 'bash', proof: 'bash' },
+  { name: 'git', proof: 'git' },
+  { name: 'openssh-client', proof: 'ssh-keygen' },
+  { name: 'openssh-server', proof: '/usr/sbin/sshd' },
+];
+
+/** What is wanted: a cluster of a mode, or all that `npm test` uses. */
+export type Purpose = Mode | 'tests';
+
+function packagesFor(purpose: Purpose): readonly Package[] {
+  switch (purpose) {
+    case 'control-plane':
+      return CONTROL_PLANE_PACKAGES;
+    case 'full':
+      return [...CONTROL_PLANE_PACKAGES, ...NODE_PACKAGES];
+    case 'tests':
+      return [...CONTROL_PLANE_PACKAGES, ...NODE_PACKAGES, ...TEST_PACKAGES];
+  }
+}
+
 /** What a machine is and has, as far as a cluster needs it. */
 export interface Machine {
   readonly platform: NodeJS.Platform;
@@ -49,12 +72,12 @@ export interface Missing {
   readonly problems: readonly string[];
 }
 
-/** Compares a machine with what a cluster of this mode needs. */
-export function missing(machine: Machine, mode: Mode): Missing {
+/** Compares a machine with what this purpose needs. */
+export function missing(machine: Machine, purpose: Purpose): Missing {
   if (machine.platform !== 'linux') {
     return { packages: [], problems: [`it needs Linux, this is ${machine.platform}`] };
   }
-  const needed = mode === 'full' ? [...CONTROL_PLANE_PACKAGES, ...NODE_PACKAGES] : CONTROL_PLANE_PACKAGES;
+  const needed = packagesFor(purpose);
   const packages = needed.filter(({ proof }) => !machine.has(proof)).map(({ name }) => name);
   const problems: string[] = [];
   if (!machine.root) problems.push('it needs root: it makes namespaces and mounts');
@@ -78,18 +101,18 @@ function isAtLeast(version: string, minimum: string): boolean {
 }
 
 /**
- * Makes sure that this machine can run a cluster of this mode: installs missing Debian packages, saying which.
+ * Makes sure that this machine can be used for this purpose: installs missing Debian packages, saying which.
  * @throws {Error} naming all that is missing, before anything is changed.
  */
-export async function requireTools(mode: Mode, log: Log): Promise<void> {
-  const found = missing(await thisMachine(), mode);
+export async function requireTools(purpose: Purpose, log: Log): Promise<void> {
+  const found = missing(await thisMachine(), purpose);
   if (found.problems.length > 0) {
     throw new Error(['the local cluster cannot run here:', ...found.problems].join('\n  - '));
   }
   if (found.packages.length === 0) return;
   log(`installing Debian packages: ${found.packages.join(' ')}`);
   await install(found.packages);
-  const still = missing(await thisMachine(), mode).packages;
+  const still = missing(await thisMachine(), purpose).packages;
   if (still.length > 0)
     throw new Error(`after installing them, what these packages bring is still missing: ${still.join(', ')}`);
 }

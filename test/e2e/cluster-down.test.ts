@@ -189,3 +189,26 @@ describe('an up that is killed', () => {
     await rm(elsewhere, { recursive: true });
   });
 });
+
+describe('an ephemeral cluster', () => {
+  test('when its owner is killed, then it ends, and the next start of any cluster removes what it left', async () => {
+    const before = await snapshot(NAME);
+    const module = JSON.stringify(new URL('../cluster/cluster.ts', import.meta.url).href);
+    const script = `const { startCluster } = await import(${module});
+      await startCluster({ name: '${NAME}', kubelet: false, ephemeral: true, log: () => {} });
+      console.log('up');
+      setInterval(() => {}, 1000);`;
+    const [file, ...enter] = [...leaveNetwork(), process.execPath, '--input-type=module', '--eval', script];
+    const owner = spawn(file!, enter, { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(owner.stdout, 'data');
+    const running = processes();
+    expect(running.length).toBeGreaterThan(5);
+
+    owner.kill('SIGKILL');
+    await waitFor('its processes to end', () => (running.some(isAlive) ? notYet('they run') : done(undefined)));
+    await cli('up', '--control-plane-only', '--name', `${NAME}-next`);
+    await cli('down', '--name', `${NAME}-next`);
+
+    await expectNothingLeft(before, running);
+  });
+});

@@ -144,7 +144,7 @@ describe('what decides does no I/O', () => {
 });
 
 describe('what the agent loads', () => {
-  test('given its memory bound, then neither the Kubernetes client, zod of the kinds, fastify, pino nor CEL is loaded at its start', () => {
+  test('given its memory bound, then nothing of the operator, no schema of the kinds and no CEL is loaded at its start', () => {
     const first = imports.filter(({ from, to }) => from !== 'src/agent/condition.ts' || folderOf(to) !== 'evaluator');
     const loaded = [...loadedBy(['src/agent/main.ts'], first)];
     const heavy = /^src\/(kube|controllers|gateway|operator|api)\/|^(@bufbuild\/cel|@kubernetes|undici|fastify|pino)/;

@@ -3,7 +3,7 @@ import { literalText } from '../shell/words.ts';
 import { placeCode } from './code.ts';
 import { placeArguments } from './commands.ts';
 import { hasHoles, type Placing, recordAssignment, refuseWord, refuseWords } from './placing.ts';
-import { headText } from './programs.ts';
+import { headText, isUnsteady } from './programs.ts';
 import { REFUSALS } from './refusals.ts';
 import { placeWord } from './words.ts';
 
@@ -50,15 +50,19 @@ export const BUILTIN_RULES: Readonly<Record<string, BuiltinRule>> = {
 /** `trap code signal...` */
 function placeTrap(placing: Placing, args: readonly Word[]): void {
   const code = args.findIndex(word => literalText(word) !== '--');
+  const unsteady = args.slice(0, code + 1).some(isUnsteady);
   for (const [index, word] of args.entries()) {
-    if (index === code) placeCode(placing, [word]);
+    if (unsteady) refuseWord(placing, word, REFUSALS.substitutedCode);
+    else if (index === code) placeCode(placing, [word]);
     else placeArguments(placing, [word]);
   }
 }
 
 function placeSource(placing: Placing, args: readonly Word[]): void {
-  refuseWords(placing, args.slice(0, 1), REFUSALS.sourcedFile);
-  placeArguments(placing, args.slice(1));
+  const steady = args.findIndex(word => !isUnsteady(word)) + 1;
+  const operands = steady === 0 ? args.length : steady;
+  refuseWords(placing, args.slice(0, operands), REFUSALS.sourcedFile);
+  placeArguments(placing, args.slice(operands));
 }
 
 /** A format that begins with a value could be `-vNAME`; behind other text a value is only a bad format. */
@@ -66,7 +70,8 @@ function placePrintf(placing: Placing, args: readonly Word[]): void {
   const [format, ...rest] = args;
   if (format === undefined) return;
   const text = literalText(format);
-  if (text === '--') placeArguments(placing, rest);
+  if (isUnsteady(format)) refuseWords(placing, args, REFUSALS.printfFormat);
+  else if (text === '--') placeArguments(placing, rest);
   else if (text === '-v') {
     refuseWords(placing, rest.slice(0, 1), REFUSALS.variableName);
     placeArguments(placing, rest.slice(1));

@@ -5,6 +5,7 @@ import { placeCode } from './code.ts';
 import { type Placing, refuseWord, refuseWords } from './placing.ts';
 import {
   baseName,
+  canVanish,
   type CodeSource,
   commandPath,
   findProgram,
@@ -21,6 +22,10 @@ export function placeCommand(placing: Placing, words: readonly Word[]): void {
   const [command, ...args] = words;
   if (command === undefined) return;
   refuseWord(placing, command, REFUSALS.commandName);
+  if (canVanish(command)) {
+    placeUnsteady(placing, words);
+    return;
+  }
   const path = commandPath(command);
   const name = path === undefined ? undefined : baseName(path);
   const program = findProgram(path);
@@ -32,6 +37,13 @@ export function placeCommand(placing: Placing, words: readonly Word[]): void {
   else if (name === 'find') placeFind(placing, args);
   else if (name !== undefined && Object.hasOwn(BUILTIN_RULES, name)) BUILTIN_RULES[name]!(placing, args);
   else if (!placeWrapper(placing, words)) placeOther(placing, words);
+}
+
+/** `$SUDO make`: as long as the first word may come to nothing, the next one is the command. */
+function placeUnsteady(placing: Placing, words: readonly Word[]): void {
+  placeCommand(placing, words.slice(1));
+  const code = findInlineCode(words);
+  if (code !== undefined) refuseWords(placing, words.slice(code.index), interpreterRefusal(code.name));
 }
 
 /** The arguments of a command that treats them as data. */

@@ -37,6 +37,20 @@ export function findProgram(path: string | undefined): Program | undefined {
   return interpreter === undefined ? undefined : { kind: 'interpreter', name, inline: interpreter.inline };
 }
 
+/** A word that may come to no word at all, or to several: `$x`, `$(p)`, `"$@"`. */
+export function isUnsteady({ parts }: Word): boolean {
+  return parts.some(
+    part => (part.kind === 'parameter' && (part.quoting === 'none' || part.name === '@')) || (part.kind === 'command' && part.quoting === 'none'),
+  );
+}
+
+/** A word of which nothing may be left. */
+export function canVanish(word: Word): boolean {
+  const quoted = word.parts.some(part => part.quoting !== 'none');
+  const all = word.parts.some(part => part.kind === 'parameter' && part.name === '@');
+  return isUnsteady(word) && commandPath(word) === undefined && (!quoted || all) && word.parts.every(part => part.kind !== 'hole');
+}
+
 /** What is known of a command's name: `"$HOME/bin/awk"` ends in /bin/awk. Undefined when all of it comes from expansions. */
 export function commandPath(word: Word | undefined): string | undefined {
   const text = word?.parts.map(part => (part.kind === 'literal' ? part.text : '')).join('') ?? '';

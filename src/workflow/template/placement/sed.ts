@@ -4,7 +4,7 @@ import { literalText } from '../shell/words.ts';
 import { placeArguments } from './commands.ts';
 import type { Form } from './placement.ts';
 import { hasHoles, type Placing, place, refuseWord } from './placing.ts';
-import { headText } from './programs.ts';
+import { headText, isUnsteady } from './programs.ts';
 import { SED_SCRIPT, SED_VALUE } from './refusals.ts';
 import { quotedForm } from './words.ts';
 
@@ -21,12 +21,15 @@ export function placeSed(placing: Placing, args: readonly Word[]): void {
     word => SCRIPT_OPTION.test(literalText(word) ?? '') || ATTACHED_SCRIPT.test(headText(word)),
   );
   scriptSeen ||= args.some(word => FILE_OPTION.test(headText(word)));
+  let unsteady = false;
   for (const [index, word] of args.entries()) {
     const option = literalText(word)?.startsWith('-') === true;
     const isScript = SCRIPT_OPTION.test(literalText(args[index - 1]) ?? '') || (!scriptSeen && !option);
     if (isScript) scriptSeen = true;
+    if (isUnsteady(word)) unsteady = true;
     if (!hasHoles(placing, word)) continue;
-    if (isScript) placeScript(placing, word);
+    if (unsteady) refuseWord(placing, word, SED_SCRIPT);
+    else if (isScript) placeScript(placing, word);
     else if (headText(word).startsWith('-')) refuseWord(placing, word, SED_SCRIPT);
     else placeArguments(placing, [word]);
   }

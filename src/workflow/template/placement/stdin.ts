@@ -1,6 +1,8 @@
 import type { Command, List, SimpleCommand, Word } from '../shell/syntax.ts';
+import { ShellSyntaxError } from '../shell/cursor.ts';
+import { parseScript } from '../shell/parse.ts';
 import { literalText } from '../shell/words.ts';
-import { commandPath, findProgram, interpreterSource, shellSource, unwrap } from './programs.ts';
+import { canVanish, commandPath, findProgram, interpreterSource, shellSource, unwrap } from './programs.ts';
 
 /** Whether a command takes what it reads for code: a shell or an interpreter without a file, somewhere in it. */
 export function readsCode(command: Command): boolean {
@@ -21,7 +23,7 @@ export function readsCode(command: Command): boolean {
 }
 
 function listReadsCode(list: List): boolean {
-  return list.pipelines.some(({ commands }) => readsCode(commands[0]!));
+  return list.pipelines.some(({ commands }) => commands.some(readsCode));
 }
 
 function simpleReadsCode({ words }: SimpleCommand): boolean {
@@ -29,14 +31,18 @@ function simpleReadsCode({ words }: SimpleCommand): boolean {
 }
 
 function wordsReadCode(words: readonly Word[]): boolean {
-  const name = commandPath(words[0]);
+  const [command, ...rest] = words;
+  if (command !== undefined && rest.length > 0 && canVanish(command) && wordsReadCode(rest)) return true;
+  const name = commandPath(command);
   if (name === 'eval') return true;
   // A command that nobody knows, with nothing to work on but its input.
   if (name === undefined) return words.slice(1).every(word => literalText(word)?.startsWith('-') === true);
   const program = findProgram(name);
   switch (program?.kind) {
-    case 'shell':
-      return shellSource(words).kind === 'stdin' || shellSource(words).kind === 'unclear';
+    case 'shell': {
+      const source = shellSource(words);
+      return source.kind === 'stdin' || source.kind === 'unclear' || (source.kind === 'inline' && inlineReadsCode(words[source.code]));
+    }
     case 'interpreter': {
       const { kind } = interpreterSource(words, program.inline);
       return kind === 'stdin' || kind === 'unclear';
@@ -48,12 +54,23 @@ function wordsReadCode(words: readonly Word[]): boolean {
   }
   if (name === '.' || name === 'source') return ['/dev/stdin', '/proc/self/fd/0'].includes(literalText(words[1]) ?? '');
   const wrapped = unwrap(words);
-  if (wrapped?.command === undefined) return false;
-  const command = words.slice(wrapped.command);
+  if (wrapped === undefined) return false;
+  if (wrapped.command === undefined) return wrapped.arguments.some(argument => argument.kind === 'unclear');
+  const inner = words.slice(wrapped.command);
   // xargs makes arguments of what it reads, and the code of a shell may hold them.
-  return (
-    wordsReadCode(command) || (name?.endsWith('xargs') === true && findProgram(commandPath(command[0])) !== undefined)
-  );
+  return wordsReadCode(inner) || (name.endsWith('xargs') && findProgram(commandPath(inner[0])) !== undefined);
+}
+
+/** Whether code within code reads its input as code. */
+function inlineReadsCode(word: Word | undefined): boolean {
+  const code = literalText(word);
+  if (code === undefined) return true;
+  try {
+    return listReadsCode(parseScript(code, []).list);
+  } catch (error) {
+    if (error instanceof ShellSyntaxError) return true;
+    throw error;
+  }
 }
 
 /** Take their code from arguments and read data. */
