@@ -27,7 +27,19 @@ const canceling = { run: workflowRun({ spec: { cancel: true } }) };
 describe('a workflow run with a Pod', () => {
   it('given a Pod that has just been created, then nothing is written yet', () => {
     const decision = plan({ containers: { agent: creating } }, { now: CREATED + 2_000 });
-    expect(decision).toEqual({ before: [], after: [], events: [], requeueAfterMs: 3_000 });
+    expect(decision).toEqual({ before: [], after: [], events: [], requeueAfterMs: 1_000 });
+  });
+
+  it('given a problem that may pass right after the creation, then nothing is written yet; one that cannot is told at once', () => {
+    const pending = { unschedulable: '0/1 nodes are available' };
+    expect(plan(pending, { now: CREATED + 1_000 })).toEqual({
+      before: [],
+      after: [],
+      events: [],
+      requeueAfterMs: 2_000,
+    });
+    const bad = { containers: { agent: running, 'step-0': waiting('InvalidImageName') } };
+    expect(plan(bad, { now: CREATED + 1_000 }).verdict).toMatchObject({ phase: 'Failed' });
   });
 
   it('given a Pod that takes its time, then the run is Pending and the attempt is recorded', () => {
@@ -179,6 +191,10 @@ describe('a workflow run whose Pod is taken away', () => {
       events: [],
       requeueAfterMs: 9_000,
     });
+  });
+
+  it('given a Pod that never came to a node, when it is deleted, then nobody is waited for', () => {
+    expect(plan({ deletedAfter: 9_000 }, canceling).verdict).toMatchObject({ phase: 'Canceled' });
   });
 
   it.each([

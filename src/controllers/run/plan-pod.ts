@@ -4,7 +4,7 @@ import { NOTHING } from './decision.ts';
 import { fanOutSummary } from './fan-out-summary.ts';
 import type { ObservedPod } from './observed.ts';
 import { planResult } from './plan-result.ts';
-import { disruption, podState } from './pod-state.ts';
+import { disruption, isOnNode, podState } from './pod-state.ts';
 import type { StatusBody } from './status.ts';
 import { currentPhase, deadlineOf, QUIET_START_MS, type WorkflowObservation } from './workflow-observation.ts';
 import { end, hold, reasonWord, recordAttempt, timedOut } from './workflow-status.ts';
@@ -25,7 +25,8 @@ export function planPod(observation: WorkflowObservation, pod: ObservedPod): Dec
     return end(observation, 'Failed', 'execution_failed', reasonWord(state.reason), state.message, attempt);
   }
   if (pod.metadata.deletionTimestamp !== undefined) {
-    const gone = Date.parse(pod.metadata.deletionTimestamp) + options.gracePeriodMs;
+    // A Pod that never came to a node has nobody who could still report.
+    const gone = Date.parse(pod.metadata.deletionTimestamp) + (isOnNode(pod) ? options.gracePeriodMs : 0);
     if (now < gone) return { ...NOTHING, requeueAfterMs: gone - now };
     if (run.spec.cancel === true) return canceled(observation, attempt);
     const { reason, message } = disruption(pod);
@@ -43,7 +44,9 @@ export function planPod(observation: WorkflowObservation, pod: ObservedPod): Dec
   if (backstop <= 0) return { ...timedOut(observation, pod), before: [remove(pod)] };
 
   const startLeft = created + options.startTimeoutMs - now;
+  const isFresh = now - created < QUIET_START_MS;
   if (state.problem !== undefined) {
+    if (isFresh && !state.problem.fatal) return { ...NOTHING, requeueAfterMs: created + QUIET_START_MS - now };
     const decision = planProblem(observation, pod, state.problem, startLeft, attempt);
     return { ...decision, requeueAfterMs: decision.requeueAfterMs && Math.min(decision.requeueAfterMs, backstop) };
   }
@@ -56,7 +59,7 @@ export function planPod(observation: WorkflowObservation, pod: ObservedPod): Dec
       requeueAfterMs: backstop,
     };
   }
-  if (now - created < QUIET_START_MS) return { ...NOTHING, requeueAfterMs: QUIET_START_MS };
+  if (isFresh) return { ...NOTHING, requeueAfterMs: created + QUIET_START_MS - now };
   if (startLeft <= 0) {
     const message = `the Pod did not start in time and the node does not say why: look at its events (kubectl -n ${pod.metadata.namespace} get events --field-selector involvedObject.name=${pod.metadata.name})`;
     return {

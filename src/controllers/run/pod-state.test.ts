@@ -84,6 +84,10 @@ describe('state of a Pod', () => {
     });
   });
 
+  it('given containers, then a node has the Pod, whatever the scheduler said before', () => {
+    expect(state({ unschedulable: 'no nodes', containers: { agent: running } })).toEqual({ kind: 'running' });
+  });
+
   it('given a kubelet that says a lot, then it is quoted in part', () => {
     const found = state({ unschedulable: 'x'.repeat(5_000) });
     expect(found.kind === 'starting' && found.problem?.message.length).toBeLessThan(400);

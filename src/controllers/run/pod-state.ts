@@ -30,7 +30,7 @@ export type PodState =
 export function podState(pod: ObservedPod): PodState {
   const statuses = pod.status?.containerStatuses ?? [];
   const agent = statuses.find(status => status.name === AGENT_CONTAINER);
-  const problem = mostUrgent(statuses.map(startProblem)) ?? schedulingProblem(pod);
+  const problem = statuses.length === 0 ? schedulingProblem(pod) : mostUrgent(statuses.map(startProblem));
   const terminated = agent?.state?.terminated;
   if (
     terminated !== undefined &&
@@ -76,6 +76,12 @@ function schedulingProblem(pod: ObservedPod): ContainerProblem | undefined {
     message: `no node takes the Pod: ${clip(scheduled.message ?? '', 300)}`,
     fatal: false,
   };
+}
+
+/** Whether a kubelet has the Pod, and will report what becomes of it. */
+export function isOnNode({ status }: ObservedPod): boolean {
+  const scheduled = status?.conditions?.some(({ type, status: state }) => type === 'PodScheduled' && state === 'True');
+  return scheduled === true || (status?.containerStatuses ?? []).length > 0;
 }
 
 /** Why a Pod that was still wanted is being taken away, as far as Kubernetes says it: preemption, a drain, a taint, an eviction. */

@@ -23,9 +23,9 @@ const ATTACKS: readonly string[] = [
 
 /** A script that keeps a value in a variable of its own and evaluates that has been warned; it cannot be told from one that checks it. */
 const STORES = /[a-zA-Z_]\w*\+?=|set --|\bfor\b|\bread\b|f\(\)/;
-const EVALUATES = /\blet\b|\(\(|\[\[|\$\[|(?:declare|typeset|local|export) +-|\beval\b|\btrap\b|\$\{\w+:|\w\[|printf -v|alias/;
+const EVALUATES = /\blet\b|\(\(|\[\[|\$\[|(?:declare|typeset|local|export) +-|\beval\b|\btrap\b|\$\{\w+:|\w\[|printf -v|alias|sh\b|\. /;
 
-const RUNS = 400;
+const RUNS = 600;
 const BATCH = 500;
 
 const attack = fc.record({ script: mutatedScript, v: fc.constantFrom(...ATTACKS), w: fc.constantFrom(...ATTACKS) });

@@ -1,0 +1,73 @@
+import { AGENT_CONTAINER, type AgentResult, PROTOCOL_VERSION } from '../../../src/agent/contract.ts';
+import type { KubeClient } from '../../../src/kube/client.ts';
+import { type Live, type Pod, pods } from '../../../src/kube/objects.ts';
+
+type Status = NonNullable<Pod['status']>;
+export type ContainerState = NonNullable<NonNullable<Status['containerStatuses']>[number]['state']>;
+
+/** What a kubelet would do with the Pods of a namespace: no node exists here, and none is needed for what the operator decides. */
+export interface Kubelet {
+  /** Puts the Pod on a node, so that its deletion waits for the node as it does in a cluster. */
+  bind(pod: Live<Pod>): Promise<void>;
+  /** Reports the states of containers; the others run. */
+  report(pod: Live<Pod>, states: Readonly<Record<string, ContainerState>>, status?: Partial<Status>): Promise<void>;
+  /** All containers run. */
+  run(pod: Live<Pod>): Promise<void>;
+  /** The agent ends with this result, the steps after it. */
+  finish(pod: Live<Pod>, result?: Partial<AgentResult> | string): Promise<void>;
+  /** Takes a Pod away whose deletion was asked for, as a kubelet does when its containers have ended. */
+  remove(pod: Live<Pod>): Promise<void>;
+}
+
+export const running: ContainerState = { running: { startedAt: new Date(0).toISOString() } };
+
+export function waiting(reason: string, message = ''): ContainerState {
+  return { waiting: { reason, message } };
+}
+
+export function terminated(reason: string, exitCode: number, message = ''): ContainerState {
+  const now = new Date().toISOString();
+  return { terminated: { reason, exitCode, message, startedAt: now, finishedAt: now } };
+}
+
+export function createKubelet(client: KubeClient): Kubelet {
+  const report: Kubelet['report'] = async (pod, states, status = {}) => {
+    const { name, namespace } = pod.metadata;
+    const containerStatuses = pod.spec.containers.map(container => ({
+      name: container.name,
+      image: container.image ?? '',
+      imageID: '',
+      ready: false,
+      restartCount: 0,
+      state: states[container.name] ?? running,
+    }));
+    const phase = containerStatuses.every(({ state }) => state.running !== undefined) ? 'Running' : 'Pending';
+    const patch = { status: { phase, containerStatuses, ...status } };
+    await client.mergePatch(pods, { name, namespace }, patch, { subresource: 'status' });
+  };
+  return {
+    report,
+    run: pod => report(pod, {}),
+    async bind(pod) {
+      const { name, namespace } = pod.metadata;
+      await client.raw(`/api/v1/namespaces/${namespace}/pods/${name}/binding`, {
+        method: 'POST',
+        body: { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target: { kind: 'Node', name: 'nowhere' } },
+      });
+    },
+    async finish(pod, result = {}) {
+      const whole = { protocol: PROTOCOL_VERSION, state: 'succeeded', steps: [], ...(result as object) };
+      const message = typeof result === 'string' ? result : JSON.stringify(whole);
+      const failed = typeof result === 'string' || result.state === 'failed';
+      const states = Object.fromEntries(
+        pod.spec.containers.map(({ name }) => [name, terminated('Completed', 0)] as [string, ContainerState]),
+      );
+      states[AGENT_CONTAINER] = terminated(failed ? 'Error' : 'Completed', failed ? 1 : 0, message);
+      await report(pod, states, { phase: failed ? 'Failed' : 'Succeeded' });
+    },
+    async remove(pod) {
+      const { name, namespace, uid } = pod.metadata;
+      await client.delete(pods, { name, namespace }, { gracePeriodSeconds: 0, preconditions: { uid } });
+    },
+  };
+}

@@ -1,0 +1,178 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { onTestFinished } from 'vitest';
+import { API_VERSION } from '../../../src/api/meta.ts';
+import { type TakoRepository, type TakoRun, takoRepositories, takoRuns } from '../../../src/api/resources.ts';
+import type { TakoRepositorySpec } from '../../../src/api/takorepository.ts';
+import { type Phase, type TakoRunSpec, TERMINAL_PHASES } from '../../../src/api/takorun.ts';
+import type { KubeClient } from '../../../src/kube/client.ts';
+import { isApiError } from '../../../src/kube/errors.ts';
+import { controllerOf, events, type KubeEvent, type Live, type Pod, pods } from '../../../src/kube/objects.ts';
+import { type GitServer, startGitServer } from '../../fixtures/git-server/git-server.mjs';
+import { createRepository, type FileDescription } from '../../fixtures/git-server/repositories.mjs';
+import { until } from '../../fixtures/until.ts';
+import { createNamespace, testClient } from '../fixture.ts';
+import { startTestOperator, type TestOperator } from '../test-operator.ts';
+import { createKubelet, type Kubelet } from './kubelet.ts';
+
+/** A namespace with the operator in it, and Git repositories beside it. Gone when the test ends. */
+export interface World {
+  readonly client: KubeClient;
+  readonly namespace: string;
+  readonly git: GitServer;
+  readonly kubelet: Kubelet;
+  /** The operator that runs now. */
+  operator: TestOperator;
+  /** Makes the Git repository acme/<name> with this tako.yml, and its TakoRepository. Gives the commit. */
+  repository(name: string, file: string | null, options?: RepositoryOptions): Promise<string>;
+  /** Waits until a TakoRepository is ready. */
+  ready(name: string): Promise<void>;
+  /** Applies a run. */
+  run(spec: TakoRunSpec, name?: string): Promise<Live<TakoRun>>;
+  get(run: { metadata: { name?: string } }): Promise<Live<TakoRun>>;
+  children(run: Live<TakoRun>): Promise<Live<TakoRun>[]>;
+  /** Waits until a run is in one of these phases; fails at once when it ends in another one. */
+  phase(run: Live<TakoRun>, ...phases: Phase[]): Promise<Live<TakoRun>>;
+  /** Waits until the Ready condition of a run has this reason. */
+  reason(run: Live<TakoRun>, reason: string, timeoutMs?: number): Promise<Live<TakoRun>>;
+  pods(run?: Live<TakoRun>): Promise<Live<Pod>[]>;
+  /** Waits for the Pod of a run. */
+  pod(run: Live<TakoRun>): Promise<Live<Pod>>;
+  /** Reasons of the events of a run so far, each once. */
+  eventsOf(run: Live<TakoRun>): Promise<Live<KubeEvent>[]>;
+  /** Waits for an event of a run. */
+  event(run: Live<TakoRun>, reason: string): Promise<Live<KubeEvent>>;
+}
+
+export interface RepositoryOptions {
+  readonly spec?: Partial<TakoRepositorySpec>;
+  readonly files?: Record<string, FileDescription>;
+}
+
+export interface WorldOptions {
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Labels of the namespace. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** Every Pod of these tests has to pass it. */
+const RESTRICTED = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+
+export async function createWorld({ settings = {}, labels = RESTRICTED }: WorldOptions = {}): Promise<World> {
+  const client = testClient();
+  const namespace = await createNamespace(client, labels);
+  const root = await mkdtemp(path.join(tmpdir(), 'tako-world-'));
+  const git = await startGitServer({ root });
+  const world: World = {
+    client,
+    namespace,
+    git,
+    kubelet: createKubelet(client),
+    operator: await startTestOperator({ namespace, settings }),
+    async repository(name, file, { spec = {}, files = {} } = {}) {
+      const content = file === null ? files : { 'tako.yml': file, ...files };
+      const { commits } = await createRepository(path.join(root, `acme/${name}.git`), {
+        commits: [{ files: { readme: 'x', ...content } }],
+      });
+      const object = {
+        apiVersion: API_VERSION,
+        kind: 'TakoRepository',
+        metadata: { name, namespace },
+        spec: { url: `${git.url}/acme/${name}.git`, ...spec },
+      };
+      await client.create(takoRepositories, object as TakoRepository);
+      return commits[0]!;
+    },
+    async ready(name) {
+      await until(`${name} to be ready`, async () => {
+        const { status } = await client.get(takoRepositories, { namespace, name });
+        return status?.conditions?.some(({ type, status: state }) => type === 'Ready' && state === 'True') === true;
+      });
+    },
+    async run(spec, name) {
+      const metadata = { namespace, ...(name === undefined ? { generateName: 'run-' } : { name }) };
+      return await client.create(takoRuns, { apiVersion: API_VERSION, kind: 'TakoRun', metadata, spec });
+    },
+    get: run => client.get(takoRuns, { namespace, name: run.metadata.name! }),
+    async children(run) {
+      const { items } = await client.list(takoRuns, { namespace });
+      return items.filter(item => controllerOf(item)?.uid === run.metadata.uid);
+    },
+    phase: (run, ...phases) =>
+      waitFor(run, `phase ${phases.join(' or ')}`, ({ status }) => {
+        const phase = status?.phase;
+        if (phase !== undefined && phases.includes(phase)) return true;
+        if (phase !== undefined && TERMINAL_PHASES.has(phase))
+          throw new Error(`it ended as ${phase}: ${status?.message}`);
+        return false;
+      }),
+    reason: (run, reason, timeoutMs) =>
+      waitFor(
+        run,
+        `reason ${reason}`,
+        ({ status }) => status?.conditions?.find(({ type }) => type === 'Ready')?.reason === reason,
+        timeoutMs,
+      ),
+    async pods(run) {
+      const { items } = await client.list(pods, { namespace });
+      return run === undefined ? items : items.filter(pod => controllerOf(pod)?.uid === run.metadata.uid);
+    },
+    async pod(run) {
+      let found: Live<Pod> | undefined;
+      await until(`a Pod of ${run.metadata.name}`, async () => {
+        [found] = await world.pods(run);
+        return found !== undefined;
+      });
+      return found!;
+    },
+    async eventsOf(run) {
+      const { items } = await client.list(events, { namespace });
+      return items.filter(event => event.regarding?.uid === run.metadata.uid);
+    },
+    async event(run, reason) {
+      let found: Live<KubeEvent> | undefined;
+      await until(`the event ${reason} of ${run.metadata.name}`, async () => {
+        found = (await world.eventsOf(run)).find(event => event.reason === reason);
+        return found !== undefined;
+      });
+      return found!;
+    },
+  };
+
+  async function waitFor(
+    run: Live<TakoRun>,
+    what: string,
+    condition: (run: Live<TakoRun>) => boolean,
+    timeoutMs = 15_000,
+  ): Promise<Live<TakoRun>> {
+    let last = run;
+    const look = async () => {
+      last = await world.get(run);
+      return condition(last);
+    };
+    await until(`${run.metadata.name}: ${what}`, look, { timeoutMs, everyMs: 20 }).catch((error: Error) => {
+      throw new Error(`${error.message}; its status is ${JSON.stringify(last.status)}`);
+    });
+    return last;
+  }
+
+  onTestFinished(async () => {
+    await world.operator.stop();
+    await client.close();
+    await git.close();
+    await rm(root, { recursive: true, force: true });
+  });
+  return world;
+}
+
+/** Whether an object is gone: `await gone(client.get(...))`. */
+export async function gone(call: Promise<unknown>): Promise<boolean> {
+  try {
+    await call;
+    return false;
+  } catch (error) {
+    if (isApiError(error, 'notFound')) return true;
+    throw error;
+  }
+}

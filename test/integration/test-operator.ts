@@ -1,0 +1,77 @@
+import type { Logger } from '../../src/kube/logger.ts';
+import { readConfig } from '../../src/operator/config.ts';
+import { createOperator } from '../../src/operator/operator.ts';
+import { testClient } from './fixture.ts';
+
+interface LogLine {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** The operator itself, in this process. */
+export interface TestOperator {
+  readonly ports: { readonly gateway: number; readonly http: number };
+  /** What it has logged so far. */
+  readonly log: readonly LogLine[];
+  /** Ends it in good order. */
+  stop(): Promise<void>;
+  /** Ends it in the middle of whatever it does: its connections break, and it writes nothing any more. */
+  kill(): Promise<void>;
+}
+
+export interface TestOperatorOptions {
+  /** It looks after this namespace only, and keeps its certificates there: tests run beside each other. */
+  readonly namespace: string;
+  /** Environment variables on top of those that tests need. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** Starts the operator as src/operator/main.ts does, but for one namespace, on free ports and without an election. */
+export async function startTestOperator({ namespace, settings = {} }: TestOperatorOptions): Promise<TestOperator> {
+  const config = readConfig({
+    POD_NAMESPACE: namespace,
+    TAKO_WATCH_NAMESPACE: namespace,
+    TAKO_AGENT_IMAGE: 'registry.invalid/tako:test',
+    TAKO_GATEWAY_SERVICE: 'localhost',
+    TAKO_GATEWAY_PORT: '0',
+    TAKO_HTTP_PORT: '0',
+    TAKO_LEADER_ELECTION: 'false',
+    TAKO_GIT_SCHEMES: 'http',
+    TAKO_GIT_TIMEOUT: '5s',
+    ...settings,
+  });
+  const log: LogLine[] = [];
+  const client = testClient();
+  const stopping = new AbortController();
+  const listening = Promise.withResolvers<TestOperator['ports']>();
+  const operator = await createOperator({
+    config,
+    logger: collecting(log),
+    client,
+    drainMs: 5_000,
+    onListening: listening.resolve,
+  });
+  const running = operator.run(stopping.signal);
+  running.catch(listening.reject);
+  const ports = await listening.promise;
+  return {
+    ports,
+    log,
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+    async kill() {
+      await client.close();
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+function collecting(log: LogLine[]): Logger {
+  const at = (level: LogLine['level']) => (fields: object, message: string) =>
+    void log.push({ level, message, fields: { ...fields } });
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
