@@ -55,6 +55,9 @@ async function lookUpDefault(session: RemoteSession): Promise<ResolvedRef> {
   return head === undefined ? { commit } : { commit, ref: head };
 }
 
+/** A list of references is short: a server that takes longer is not there, and a second try may meet another. Milliseconds. */
+const LIST_TRY_MS = 15_000;
+
 async function list(
   session: RemoteSession,
   flags: readonly string[],
@@ -63,6 +66,7 @@ async function list(
 ): Promise<string> {
   const { stdout } = await session.git(['ls-remote', '--quiet', ...flags, '--', session.url.href, ...patterns], {
     maxOutputBytes: MAX_REFS_BYTES,
+    tryMs: LIST_TRY_MS,
     signal,
   });
   return stdout.toString('utf8');

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type GitServer, startGitServer } from '../../test/fixtures/git-server/git-server.mjs';
 import { createRepository } from '../../test/fixtures/git-server/repositories.mjs';
+import { until } from '../../test/fixtures/until.ts';
 import { GitError } from './errors.ts';
 import { resolveRef } from './remote.ts';
 import { type RemoteOptions, withRemote } from './session.ts';
@@ -90,6 +91,17 @@ describe('a session', () => {
     expect(error).toMatchObject({ code: 'TimedOut', class: 'transient' });
     expect(error.message).toContain('within 2 s');
     expect(performance.now() - start).toBeGreaterThan(1900);
+  });
+
+  test('given a connection that is swallowed, then the bound on one try leaves time for another', async () => {
+    server.setFault({ kind: 'hang' });
+    const asked = withRemote(url, { timeoutMs: 20_000 }, session =>
+      session.git(['ls-remote', '--', url.href], { tryMs: 1_000 }),
+    );
+    await until('the first try', () => server.requests.length === 1);
+    server.setFault(undefined);
+
+    expect((await asked).stdout.toString()).toContain('refs/heads/main');
   });
 
   test('given a connection that stays silent, then git itself notices it by its speed', async () => {

@@ -30,7 +30,10 @@ export interface RemoteSession {
   local(args: readonly string[], options?: RunGitOptions): Promise<GitOutput>;
 }
 
-type SessionGitOptions = Pick<RunGitOptions, 'gitDirectory' | 'maxOutputBytes' | 'signal' | 'config'>;
+interface SessionGitOptions extends Pick<RunGitOptions, 'gitDirectory' | 'maxOutputBytes' | 'signal' | 'config'> {
+  /** Bound on one try, milliseconds, so that a connection that is swallowed leaves time for another. Default: the deadline alone. */
+  readonly tryMs?: number;
+}
 
 /** Opens a session for `work`; key files are gone when it returns. */
 export async function withRemote<T>(
@@ -48,7 +51,7 @@ export async function withRemote<T>(
   return withAccess(url, options.credentials, options.temporaryDirectory, access =>
     work({
       url,
-      git(args, settings = {}) {
+      git(args, { tryMs = Number.POSITIVE_INFINITY, ...settings } = {}) {
         const signal = signals(settings.signal);
         const attempt = () =>
           runGit(args, {
@@ -57,7 +60,7 @@ export async function withRemote<T>(
             config: [...access.config, ...(settings.config ?? [])],
             variables: access.variables,
             secrets: access.secrets,
-            timeoutMs: remaining(),
+            timeoutMs: Math.min(remaining(), tryMs),
             signal,
           }).catch((error: unknown) => {
             throw remaining() > 0 || !isGitError(error, 'transient') ? error : withTotal(error, url, timeoutMs);

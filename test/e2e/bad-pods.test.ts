@@ -1,4 +1,5 @@
 import { describe, expect, vi } from 'vitest';
+import { IMAGE_WITHOUT_SHELL, loadImageWithoutShell } from './fixture/image-without-shell.ts';
 import { agentRuns } from './fixture/pods.ts';
 import { type LiveRun, outcome } from './fixture/run-handle.ts';
 import { test } from './fixture/tako.ts';
@@ -25,14 +26,15 @@ describe.concurrent('a Pod that cannot start', () => {
   });
 
   test('given an image without a shell, then the run fails and says what an image must have', async ({ tako }) => {
-    const run = await tako.steps(['true'], { workflow: { image: 'registry.k8s.io/pause:3.10' } });
+    await loadImageWithoutShell(tako.world.cluster);
+    const run = await tako.steps(['true'], { workflow: { image: IMAGE_WITHOUT_SHELL } });
 
     const ended = await run.ended();
 
     expect(outcome(ended)).toMatchObject({
       phase: 'Failed',
       errorType: 'execution_failed',
-      message: expect.stringContaining('image registry.k8s.io/pause:3.10 must have /bin/sh'),
+      message: expect.stringContaining(`image ${IMAGE_WITHOUT_SHELL} must have /bin/sh`),
     });
     expect((await run.event(outcome(ended).reason!)).note).toContain('must have /bin/sh');
     await run.noPod();

@@ -16,7 +16,7 @@ const NO_REASONS = new Set([
   ...['Pending', 'Queued', 'Running', 'Waiting', 'Failed', 'Skipped', 'PodScheduled', 'DisruptionTarget'],
   // Kinds, enumerations of Kubernetes and of the API.
   ...['Secret', 'ConfigMap', 'TakoRun', 'TakoRepository', 'File', 'Memory', 'Never', 'IfNotPresent'],
-  ...['OnRootMismatch', 'RuntimeDefault', 'Background', 'Same', 'Selector'],
+  ...['OnRootMismatch', 'RuntimeDefault', 'Background', 'Same', 'Selector', 'Tree', 'OnFailure'],
   ...['NotIn', 'Exists', 'DoesNotExist', 'ErrImagePull', 'ContainerStatusUnknown'],
   // Names of errors, causes.
   ...['PodRefusedError', 'WorkflowFileError', 'RunConflictError', 'GatewayFailure', 'GatewayCallError'],

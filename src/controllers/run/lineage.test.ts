@@ -56,6 +56,16 @@ describe('lineage', () => {
     expect(lineage(ended(root, 'Failed'), parent)).toBe('live');
   });
 
+  it('given a parent in another namespace, then it is none: its payload is not for this namespace', () => {
+    const foreign = { ...parent, metadata: { ...parent.metadata, namespace: 'other' } };
+    const forged = { ...reference(parent), namespace: 'other' };
+    const spy = workflowRun({ name: 'spy', parent: { run: forged, root: forged } });
+    const store = createStore<LiveRun>();
+    store.set(foreign);
+    expect(parentOf(spy, store)).toBeUndefined();
+    expect(lineageOf(spy, store)).toBe('gone');
+  });
+
   it('given a parent, then it is found by name and UID', () => {
     const store = createStore<LiveRun>();
     expect(parentOf(child, store)).toBeUndefined();

@@ -8,6 +8,7 @@ import type { Expansion } from './expand.ts';
 import { cancelChildren, isStillCounting, planChildrenOf } from './plan-event-children.ts';
 import { planFinished } from './plan-finished.ts';
 import { boundSkipped, rfc3339, type StatusBody } from './status.ts';
+import { unsupportedMessage } from './unsupported.ts';
 
 type Expanded = Extract<Expansion, { kind: 'expanded' }>;
 
@@ -31,6 +32,9 @@ export function planEventRun(observation: EventObservation): Decision {
     const message = 'the time limit was over before the event went out';
     return endEvent(observation, 'TimedOut', 'timeout', 'DeadlineExceeded', message, { timeoutExceeded: true });
   }
+  const unsupported = unsupportedMessage(run.spec);
+  if (unsupported !== undefined)
+    return endEvent(observation, 'Failed', 'execution_failed', 'NotSupported', unsupported);
   if (run.spec.suspend === true)
     return holdEvent(
       observation,

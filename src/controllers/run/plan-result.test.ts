@@ -178,6 +178,39 @@ describe('an agent that was told to stop', () => {
   });
 });
 
+describe('a step container that died while its Pod was being ended', () => {
+  const died = {
+    state: 'failed',
+    errorType: 'workflow_failed',
+    reason: 'StepContainerDied',
+    message: 'step build: the container ended',
+  } as const;
+  const killed = { containers: { 'step-0': terminated('Error', 143) } };
+
+  it('given somebody deleted the Pod, then it is not the doing of the workflow: every container is told to end at once', () => {
+    expect(plan(died, { ...killed, deletedAfter: 9_000 })).toMatchObject({
+      verdict: { phase: 'Failed', reason: 'PodDeleted' },
+      status: { errorType: 'execution_failed' },
+    });
+  });
+
+  it('given an eviction, then the node is quoted', () => {
+    expect(plan(died, { ...killed, reason: 'Evicted', message: 'low on memory' })).toMatchObject({
+      verdict: { phase: 'Failed', reason: 'Evicted', message: 'low on memory' },
+      status: { errorType: 'execution_failed' },
+    });
+  });
+
+  it('given a cancel, then the run is Canceled', () => {
+    expect(plan(died, { ...killed, deletedAfter: 9_000 }, canceled)).toMatchObject({ verdict: { phase: 'Canceled' } });
+  });
+
+  it('given a step that failed by itself before, then that is the result', () => {
+    const failed = { ...died, reason: 'StepFailed' };
+    expect(plan(failed, { ...killed, deletedAfter: 9_000 })).toMatchObject({ verdict: { reason: 'StepFailed' } });
+  });
+});
+
 describe('a result that was stored apart', () => {
   const stored = { steps: [{ id: 'build', phase: 'Succeeded' as const }], outputs: { 'build.log': 'x' } };
 

@@ -4,7 +4,7 @@ import type { Decision } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import type { ObservedPod } from './observed.ts';
 import { planCompletion } from './plan-completion.ts';
-import { disruption, type PodState } from './pod-state.ts';
+import { disruption, isBeingEnded, type PodState } from './pod-state.ts';
 import { parseResult } from './result.ts';
 import type { WorkflowObservation } from './workflow-observation.ts';
 import { end, reasonWord, recordAttempt, resultStatus } from './workflow-status.ts';
@@ -53,9 +53,13 @@ function explained(result: AgentResult, cause: ContainerProblem | undefined): Ag
   return { ...result, reason: reasonWord(cause.reason), message };
 }
 
-/** An agent that was told to stop reports a cancel; without `spec.cancel` it was not the user who ended the Pod. */
+/**
+ * An agent that was told to stop reports a cancel, or a container that died when that one was told first: the kubelet tells all of them at
+ * once. Without `spec.cancel` it was not the user who ended the Pod.
+ */
 function stoppedByOthers(result: AgentResult, { run }: WorkflowObservation, pod: ObservedPod): AgentResult {
-  if (result.errorType !== 'canceled' || run.spec.cancel === true) return result;
+  const wasTold = result.errorType === 'canceled' || (result.reason === 'StepContainerDied' && isBeingEnded(pod));
+  if (!wasTold || run.spec.cancel === true) return result;
   const { reason, message } = disruption(pod);
   if (reason === 'DeadlineExceeded') return { ...result, errorType: 'timeout', reason, message };
   return { ...result, errorType: 'execution_failed', reason: reasonWord(reason), message };

@@ -4,6 +4,7 @@ import { runIdOf } from './identity.ts';
 import { buildPod } from './pod.ts';
 import type { PreparedWorkflow } from './prepare.ts';
 import { rfc3339 } from './status.ts';
+import { unsupportedMessage } from './unsupported.ts';
 import { deadlineOf, type PodRefusal, QUIET_START_MS, type WorkflowObservation } from './workflow-observation.ts';
 import { end, hold } from './workflow-status.ts';
 
@@ -27,6 +28,8 @@ export function planStart(observation: WorkflowObservation): Decision {
     const message = 'the time limit was over before the run could start';
     return end(observation, 'TimedOut', 'timeout', 'DeadlineExceeded', message, { timeoutExceeded: true });
   }
+  const unsupported = unsupportedMessage(run.spec);
+  if (unsupported !== undefined) return end(observation, 'Failed', 'execution_failed', 'NotSupported', unsupported);
   if (run.spec.suspend === true)
     return hold(observation, 'Pending', 'Suspended', 'the run is suspended: set spec.suspend to false to start it');
   if (!observation.admitted) {

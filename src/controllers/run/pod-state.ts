@@ -84,6 +84,13 @@ export function isOnNode({ status }: ObservedPod): boolean {
   return scheduled === true || (status?.containerStatuses ?? []).length > 0;
 }
 
+/** Whether somebody or something takes the Pod away, so that its containers do not end by themselves. */
+export function isBeingEnded({ metadata, status }: ObservedPod): boolean {
+  const { reason, conditions } = status ?? {};
+  const disrupted = conditions?.some(({ type, status: state }) => type === 'DisruptionTarget' && state === 'True');
+  return metadata.deletionTimestamp !== undefined || reason !== undefined || disrupted === true;
+}
+
 /** Why a Pod that was still wanted is being taken away, as far as Kubernetes says it: preemption, a drain, a taint, an eviction. */
 export function disruption(pod: ObservedPod): { reason: string; message: string } {
   const { reason, message, conditions } = pod.status ?? {};

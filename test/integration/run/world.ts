@@ -39,10 +39,10 @@ export interface World {
   pods(run?: Live<TakoRun>): Promise<Live<Pod>[]>;
   /** Waits for the Pod of a run. */
   pod(run: Live<TakoRun>): Promise<Live<Pod>>;
-  /** Reasons of the events of a run so far, each once. */
+  /** The events of a run so far. */
   eventsOf(run: Live<TakoRun>): Promise<Live<KubeEvent>[]>;
-  /** Waits for an event of a run. */
-  event(run: Live<TakoRun>, reason: string): Promise<Live<KubeEvent>>;
+  /** Waits for an event of a run, whose note holds `text`. */
+  event(run: Live<TakoRun>, reason: string, text?: string): Promise<Live<KubeEvent>>;
 }
 
 export interface RepositoryOptions {
@@ -130,10 +130,11 @@ export async function createWorld({ settings = {}, labels = RESTRICTED }: WorldO
       const { items } = await client.list(events, { namespace });
       return items.filter(event => event.regarding?.uid === run.metadata.uid);
     },
-    async event(run, reason) {
+    async event(run, reason, text = '') {
       let found: Live<KubeEvent> | undefined;
-      await until(`the event ${reason} of ${run.metadata.name}`, async () => {
-        found = (await world.eventsOf(run)).find(event => event.reason === reason);
+      await until(`the event ${reason} of ${run.metadata.name} with "${text}"`, async () => {
+        const told = await world.eventsOf(run);
+        found = told.find(event => event.reason === reason && event.note?.includes(text));
         return found !== undefined;
       });
       return found!;
