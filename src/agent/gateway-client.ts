@@ -33,6 +33,8 @@ export interface GatewayClientOptions {
   readonly ca: string;
   /** File with the projected token; read anew for every call, since the kubelet rotates it. */
   readonly tokenFile: string;
+  /** Finds the gateway's address. Default: the system's resolver. */
+  readonly lookup?: LookupFunction;
   /** First and longest wait between two tries, milliseconds. Default 200 and 5,000. */
   readonly backoff?: { readonly initialMs: number; readonly maximumMs: number };
 }

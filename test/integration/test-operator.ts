@@ -33,7 +33,6 @@ export async function startTestOperator({ namespace, settings = {} }: TestOperat
     POD_NAMESPACE: namespace,
     TAKO_WATCH_NAMESPACE: namespace,
     TAKO_AGENT_IMAGE: 'registry.invalid/tako:test',
-    TAKO_GATEWAY_SERVICE: 'localhost',
     TAKO_GATEWAY_PORT: '0',
     TAKO_HTTP_PORT: '0',
     TAKO_LEADER_ELECTION: 'false',

@@ -63,7 +63,12 @@ describe('an event that has not gone out', () => {
 
   it('given a parent that is being deleted, then nothing happens; given one that is gone, then it ends', () => {
     const run = eventRun(ofStep);
-    expect(plan({ run, lineage: 'ending', expansion: expanded(1) })).toEqual({ before: [], after: [], events: [] });
+    expect(plan({ run, lineage: 'ending', expansion: expanded(1) })).toEqual({
+      before: [],
+      after: [],
+      events: [],
+      requeueAfterMs: 10_000,
+    });
     expect(plan({ run, lineage: 'gone', expansion: expanded(1) }).verdict).toMatchObject({
       phase: 'Canceled',
       reason: 'ParentGone',

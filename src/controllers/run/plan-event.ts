@@ -9,6 +9,7 @@ import { cancelChildren, isStillCounting, planChildrenOf } from './plan-event-ch
 import { planFinished } from './plan-finished.ts';
 import { boundSkipped, rfc3339, type StatusBody } from './status.ts';
 import { unsupportedMessage } from './unsupported.ts';
+import { ENDING_LOOK_MS } from './workflow-observation.ts';
 
 type Expanded = Extract<Expansion, { kind: 'expanded' }>;
 
@@ -20,7 +21,7 @@ export function planEventRun(observation: EventObservation): Decision {
   const { run, now } = observation;
   if (isTerminal(run.status?.phase) && !isStillCounting(observation)) return planFinished({ ...observation, pods: [] });
   if (run.status?.fanOut?.expanded === true) return planChildrenOf(observation, {}, []);
-  if (observation.lineage === 'ending') return NOTHING;
+  if (observation.lineage === 'ending') return { ...NOTHING, requeueAfterMs: ENDING_LOOK_MS };
   const deadlineMs = eventDeadline(observation);
   if (run.spec.cancel === true)
     return endEvent(observation, 'Canceled', 'canceled', 'Canceled', 'the run was canceled before the event went out');

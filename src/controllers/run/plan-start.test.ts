@@ -74,11 +74,12 @@ describe('start of a workflow run', () => {
     expect(decision.verdict?.message).toContain('set spec.suspend to false');
   });
 
-  it('given a parent that is being deleted, then nothing happens: garbage collection comes', () => {
+  it('given a parent that is being deleted, then it waits: garbage collection comes, or leaves it behind', () => {
     expect(plan({ ...ready, lineage: 'ending', run: workflowRun({ parent: inTree }) })).toEqual({
       before: [],
       after: [],
       events: [],
+      requeueAfterMs: 10_000,
     });
   });
 

@@ -5,7 +5,13 @@ import { buildPod } from './pod.ts';
 import type { PreparedWorkflow } from './prepare.ts';
 import { rfc3339 } from './status.ts';
 import { unsupportedMessage } from './unsupported.ts';
-import { deadlineOf, type PodRefusal, QUIET_START_MS, type WorkflowObservation } from './workflow-observation.ts';
+import {
+  deadlineOf,
+  ENDING_LOOK_MS,
+  type PodRefusal,
+  QUIET_START_MS,
+  type WorkflowObservation,
+} from './workflow-observation.ts';
 import { end, hold } from './workflow-status.ts';
 
 /** Time between two looks at what a run waits for, milliseconds. */
@@ -17,7 +23,7 @@ const QUOTA_RETRY_MS = 15_000;
 export function planStart(observation: WorkflowObservation): Decision {
   const { run, now, preparation, options } = observation;
   const deadlineMs = deadlineOf(observation, undefined);
-  if (observation.lineage === 'ending') return NOTHING;
+  if (observation.lineage === 'ending') return { ...NOTHING, requeueAfterMs: ENDING_LOOK_MS };
   if (run.spec.cancel === true)
     return end(observation, 'Canceled', 'canceled', 'Canceled', 'the run was canceled before it started');
   if (observation.lineage === 'gone') {

@@ -14,6 +14,9 @@ import type { Preparation } from './prepare.ts';
  */
 export type Lineage = 'live' | 'ending' | 'gone';
 
+/** Time until the next look at a run whose parent is being deleted, milliseconds: it may have been left behind then. */
+export const ENDING_LOOK_MS = 10_000;
+
 /** All that a decision about a workflow run rests on. */
 export interface WorkflowObservation {
   readonly run: LiveRun;

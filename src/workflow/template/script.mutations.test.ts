@@ -25,8 +25,8 @@ const ATTACKS: readonly string[] = [
 const STORES = /[a-zA-Z_]\w*\+?=|set --|\bfor\b|\bread\b|f\(\)/;
 const EVALUATES = /\blet\b|\(\(|\[\[|\$\[|(?:declare|typeset|local|export) +-|\beval\b|\btrap\b|\$\{\w+:|\w\[|printf -v|alias|sh\b|\. /;
 
-const RUNS = 600;
-const BATCH = 500;
+const RUNS = 150;
+const BATCH = 200;
 
 const attack = fc.record({ script: mutatedScript, v: fc.constantFrom(...ATTACKS), w: fc.constantFrom(...ATTACKS) });
 
@@ -45,7 +45,6 @@ describe.each(SHELLS)('broken scripts in $name', shell => {
       }),
       { numRuns: RUNS },
     );
-    console.log(accepted);
     expect(accepted).toBeGreaterThan(RUNS);
   });
 });

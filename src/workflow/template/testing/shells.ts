@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -59,8 +59,9 @@ export function runScripts(shell: Shell, scripts: readonly string[], options: Ru
     const caseFile = (index: number) => join(directory, `${String(index).padStart(4, '0')}.case`);
     for (const [index, script] of scripts.entries()) writeFileSync(caseFile(index), script);
     if (!isInstalled(shell)) throw new Error(`${shell.name} is not installed: apt-get install ${shell.debian}`);
+    openToSandbox(directory);
     // coreutils' timeout ends the whole process group, whatever a script started.
-    const command = ['--signal=KILL', '30', ...shell.command, '-c', RUNNER, 'runner', directory];
+    const command = ['--signal=KILL', '30', ...sandbox(), ...shell.command, '-c', RUNNER, 'runner', directory];
     const result = spawnSync('timeout', command, {
       encoding: 'utf8',
       env: { PATH: process.env.PATH, HOME: '/nonexistent', LC_ALL: 'C.UTF-8' },
@@ -82,6 +83,30 @@ export function runScripts(shell: Shell, scripts: readonly string[], options: Ru
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** A user of nobody else's, so that its processes can be counted and limited. */
+const SANDBOX_ID = 61_234;
+/** More than the deepest pipeline of a test; a script that starts itself again and again is stopped here. */
+const MAX_PROCESSES = 256;
+
+/**
+ * What the shell is started by. Scripts that were changed at random may start themselves without end: as root they run as a user with a
+ * bounded number of processes, in a PID namespace that ends with the shell. Others are bound by the same number for all they run.
+ */
+function sandbox(): string[] {
+  const limit = ['prlimit', `--nproc=${MAX_PROCESSES}`];
+  if (process.getuid?.() !== 0) return limit;
+  const user = ['setpriv', `--reuid=${SANDBOX_ID}`, `--regid=${SANDBOX_ID}`, '--clear-groups'];
+  return ['unshare', '--pid', '--fork', '--kill-child', ...user, ...limit];
+}
+
+function openToSandbox(directory: string): void {
+  if (process.getuid?.() !== 0) return;
+  for (const entry of [directory, ...readdirSync(directory).map(name => join(directory, name))]) {
+    chownSync(entry, SANDBOX_ID, SANDBOX_ID);
+  }
+  chownSync(join(directory, 'work', 'some file'), SANDBOX_ID, SANDBOX_ID);
 }
 
 /** All that the scripts can run: nothing that reaches out of their directory. */
