@@ -14,12 +14,13 @@ RUN node build.mjs
 FROM $BASE
 # ssh refuses to run for a user that has no name.
 RUN apt-get update \
-  && apt-get install --yes --no-install-recommends ca-certificates git openssh-client \
+  && apt-get install --yes --no-install-recommends ca-certificates git openssh-client tini \
   && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb \
   && groupadd --gid 65532 tako \
   && useradd --uid 65532 --gid 65532 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin tako
 COPY --from=build /src/dist /app
 # By number, so that `runAsNonRoot` can be checked without looking into the image.
 USER 65532:65532
-ENTRYPOINT ["node"]
+# Git leaves processes behind when a server makes it give up; process 1 has to collect them, and Node.js does not.
+ENTRYPOINT ["tini", "--", "node"]
 CMD ["/app/operator.mjs"]

@@ -40,6 +40,7 @@ const digest = createHash('sha256').update(FILE).digest('hex');
 let root: string;
 let server: GitServer;
 let commit: string;
+let crlfCommit: string;
 beforeAll(async () => {
   root = mkdtempSync(path.join(tmpdir(), 'tako-agent-'));
   const files = { 'tako.yml': FILE, 'build.sh': { content: '#!/bin/sh\necho "1.4.0-$1"\n', executable: true } };
@@ -47,6 +48,9 @@ beforeAll(async () => {
     commits: [{ files, tags: ['v1.4.0'] }],
   });
   commit = created.commits[0]!;
+  const attributes = { ...files, '.gitattributes': 'tako.yml text eol=crlf\n' };
+  const other = await createRepository(path.join(root, 'git/acme/crlf.git'), { commits: [{ files: attributes }] });
+  crlfCommit = other.commits[0]!;
   server = await startGitServer({ root: path.join(root, 'git') });
 });
 afterAll(async () => {
@@ -72,6 +76,7 @@ interface Options {
   readonly withoutLoop?: boolean;
   /** Called with the workspace when everything is in place. */
   readonly onStart?: (workspace: string) => void;
+  readonly onEnd?: (workspace: string) => void;
 }
 
 /** An agent with one step container, as in a Pod, but as plain processes. */
@@ -112,6 +117,7 @@ async function run(options: Options = {}): Promise<Run> {
     stop: options.stop ?? new AbortController().signal,
     print: line => lines.push(line),
   });
+  options.onEnd?.(at('workspace'));
   return { result, message: readFileSync(at('termination-log'), 'utf8'), lines, log: container.log().toString('utf8') };
 }
 
@@ -153,6 +159,19 @@ describe('an agent', () => {
     const { result, log } = await run({ repository: { configDigest: 'f'.repeat(64) } });
     expect(result).toMatchObject({ state: 'failed', errorType: 'execution_failed', reason: 'ConfigDigestMismatch' });
     expect(log).toBe('');
+  });
+
+  it('given attributes that change the line ends of the checked-out workflow file, then the bytes of the commit count', async () => {
+    const repository = { url: `${server.url}/acme/crlf.git`, commit: crlfCommit };
+    let checkedOut = '';
+    const { result } = await run({
+      repository,
+      onEnd: workspace => {
+        checkedOut = readFileSync(path.join(workspace, 'tako.yml'), 'utf8');
+      },
+    });
+    expect(checkedOut).toBe(FILE.replaceAll('\n', '\r\n'));
+    expect(result).toMatchObject({ state: 'succeeded', outputs: { 'build.version': '1.4.0-minor' } });
   });
 
   it.each(['other', 'constructor'])(

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Agent } from 'node:https';
+import type { LookupFunction } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FanOutRequest, FanOutState, GatewayError, ResultBody } from './contract.ts';
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from './contract.ts';
@@ -82,7 +83,8 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
   async function request(method: string, path: string, body: unknown, signal: AbortSignal, timeoutMs: number) {
     const token = (await readFile(options.tokenFile, 'utf8')).trim();
     const { default: https } = await import('node:https');
-    agent ??= new https.Agent({ keepAlive: true, maxSockets: 4, ca: options.ca });
+    const { ca, lookup } = options;
+    agent ??= new https.Agent({ keepAlive: true, maxSockets: 4, ca, ...(lookup === undefined ? {} : { lookup }) });
     return await new Promise<{ status: number; text: string }>((resolve, reject) => {
       const payload = body === undefined ? undefined : JSON.stringify(body);
       const outgoing = https.request(

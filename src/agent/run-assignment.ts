@@ -4,6 +4,7 @@ import { readBlob } from '../git/blob.ts';
 import { checkout } from '../git/checkout.ts';
 import { GitError } from '../git/errors.ts';
 import { parseGitUrl } from '../git/url.ts';
+import { readWorkTreeFile } from '../git/work-tree.ts';
 import { formatFileError } from '../workflow/file-error.ts';
 import { ownValue } from '../workflow/objects.ts';
 import { parseTakoFile } from '../workflow/parse.ts';
@@ -145,14 +146,8 @@ async function prepare(
       timeoutMs: assignment.gitTimeoutMs,
       signal,
     });
-    const blob = await readBlob({
-      gitDirectory,
-      commit: repository.commit,
-      path: repository.path,
-      maxBytes: MAX_FILE_BYTES,
-      signal,
-    });
-    return { workflow: readWorkflow(assignment, blob), facts };
+    const bytes = await readConfig(repository, paths.workspace, gitDirectory, signal);
+    return { workflow: readWorkflow(assignment, bytes), facts };
   } catch (error) {
     if (error instanceof GitError) {
       throw new PreparationError('CheckoutFailed', `the checkout of ${repository.slug} failed: ${error.message}`);
@@ -161,17 +156,35 @@ async function prepare(
   }
 }
 
-/** The operator decided on the Pod with this very file; another one under the same commit means that somebody lies. */
-function readWorkflow(assignment: Assignment, blob: Buffer): Workflow {
+/**
+ * The workflow file as the operator has read it. The checked-out file is nearly always just that, and takes two processes less than
+ * asking Git; where .gitattributes changed its line ends, or a link is in the way, the blob decides.
+ */
+async function readConfig(
+  repository: Assignment['repository'],
+  workTree: string,
+  gitDirectory: string,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const file = { path: repository.path, maxBytes: MAX_FILE_BYTES };
+  const written = await readWorkTreeFile({ ...file, workTree });
+  if (written !== undefined && digestOf(written) === repository.configDigest) return written;
+  const blob = await readBlob({ ...file, gitDirectory, commit: repository.commit, signal });
+  if (digestOf(blob) === repository.configDigest) return blob;
+  // The operator decided on the Pod with that very file; another one under the same commit means that somebody lies.
+  throw new PreparationError(
+    'ConfigDigestMismatch',
+    `${repository.path} of ${repository.commit} is not the file that the operator has read: the Git server gave two answers`,
+  );
+}
+
+function digestOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function readWorkflow(assignment: Assignment, bytes: Buffer): Workflow {
   const { repository } = assignment;
-  const digest = createHash('sha256').update(blob).digest('hex');
-  if (digest !== repository.configDigest) {
-    throw new PreparationError(
-      'ConfigDigestMismatch',
-      `${repository.path} of ${repository.commit} is not the file that the operator has read: the Git server gave two answers`,
-    );
-  }
-  const parsed = parseTakoFile(blob, { path: repository.path });
+  const parsed = parseTakoFile(bytes, { path: repository.path });
   if (!parsed.ok) {
     throw new PreparationError('InvalidConfig', parsed.errors.map(formatFileError).join('; '));
   }

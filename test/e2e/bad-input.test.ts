@@ -30,7 +30,7 @@ const release = (inputs: Record<string, string>, name = 'release'): TakoRunSpec 
 describe.concurrent('a run that cannot be', () => {
   test.for([
     ['an unknown workflow', release({}, 'relase'), 'WorkflowNotFound', 'did you mean release?'],
-    ['an unknown input', release({ who: 'me', bumb: 'x' }), 'InvalidInputs', 'did you mean bump?'],
+    ['an unknown input', release({ who: 'me', bumb: 'x' }), 'InvalidInputs', 'did you mean "bump"?'],
     ['a value that is not in the enum', release({ who: 'me', bump: 'huge' }), 'InvalidInputs', 'expected one of major'],
     ['text for a number', release({ who: 'me', count: 'many' }), 'InvalidInputs', 'expected a number, got "many"'],
     ['a number out of bounds', release({ who: 'me', count: '0' }), 'InvalidInputs', 'expected at least 1'],

@@ -31,7 +31,8 @@ export interface RunOptions {
 export const DEFAULT_RUN_OPTIONS: Omit<RunOptions, 'agentImage' | 'gatewayUrl'> = {
   stepImage: 'docker.io/library/busybox:1.36',
   defaultTimeoutMs: 3_600_000,
-  repositoryTimeoutMs: 60_000,
+  // Longer than a Git call may take, so that the repository can say what is wrong with it.
+  repositoryTimeoutMs: 90_000,
   startTimeoutMs: 90_000,
   gitTimeoutMs: 100_000,
   podRetentionMs: 3_600_000,

@@ -197,7 +197,7 @@ describe('the preparation of a run', () => {
   });
 
   it.each([
-    ['nobody has looked at', undefined, 'it has not been looked at yet'],
+    ['nobody has looked at', undefined, '/acme/core-lib.git answer?'],
     [
       'is broken',
       {

@@ -59,10 +59,8 @@ export async function prepareWorkflow(
   const { status } = repository;
   if (spec.ref === undefined && (status?.revision === undefined || status.slug === undefined)) {
     const ready = status?.conditions?.find(condition => condition.type === 'Ready');
-    return waiting(
-      'RepositoryNotReady',
-      `TakoRepository ${name} is not ready: ${ready?.message ?? 'it has not been looked at yet'}`,
-    );
+    const unread = `it has not been read yet, does ${repository.spec.url} answer?`;
+    return waiting('RepositoryNotReady', `TakoRepository ${name} is not ready: ${ready?.message ?? unread}`);
   }
   try {
     const credentials = await readCredentials(context.secrets, namespace, repository.spec.secretRef, signal);
