@@ -16,7 +16,7 @@ import { secretCertificateStore } from '../gateway/certificate-store.ts';
 import { createGateway } from '../gateway/server.ts';
 import { createKubeClient, type KubeClient } from '../kube/client.ts';
 import { systemClock } from '../kube/clock.ts';
-import { loadClusterConfig } from '../kube/config.ts';
+import { type ClusterConfig, loadClusterConfig } from '../kube/config.ts';
 import { createController } from '../kube/controller.ts';
 import { createEventRecorder } from '../kube/events.ts';
 import type { Logger } from '../kube/logger.ts';
@@ -36,8 +36,8 @@ export interface OperatorOptions {
   readonly logger: Logger;
   /** Time to end in good order, milliseconds. Default 27,000. */
   readonly drainMs?: number;
-  /** For the API server; closed at the end. Default: by KUBECONFIG, or by the Pod's service account. */
-  readonly client?: KubeClient;
+  /** How to reach the API server. Default: by KUBECONFIG, or by the Pod's service account. */
+  readonly cluster?: ClusterConfig;
   /** Called when gateway and probes listen: on the ports of the configuration, or on free ones where it says 0. */
   readonly onListening?: (ports: { readonly gateway: number; readonly http: number }) => void;
 }
@@ -57,14 +57,12 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
   const { config, logger, drainMs = 27_000, onListening = () => {} } = options;
   const clock = systemClock;
   const metrics = createMetrics();
-  const client =
-    options.client ??
-    createKubeClient(loadClusterConfig(), {
-      qps: config.TAKO_API_QPS,
-      burst: config.TAKO_API_BURST,
-      userAgent: 'tako-operator',
-      metrics: metrics.kube,
-    });
+  const client = createKubeClient(options.cluster ?? loadClusterConfig(), {
+    qps: config.TAKO_API_QPS,
+    burst: config.TAKO_API_BURST,
+    userAgent: 'tako-operator',
+    metrics: metrics.kube,
+  });
   const recorder = createEventRecorder({
     client,
     reportingController: 'tako.dev/operator',

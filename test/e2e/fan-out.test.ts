@@ -1,34 +1,10 @@
 import { describe, expect, vi } from 'vitest';
+import { announce, built, runSource, source, subscriber, subscribers } from './fixture/fan-out.ts';
 import { mostPodsAtOnce } from './fixture/pods.ts';
 import { outcome } from './fixture/run-handle.ts';
-import { type RepositoryContent, type Tako, test, type Workflow } from './fixture/tako.ts';
+import { test } from './fixture/tako.ts';
 
 vi.setConfig({ maxConcurrency: 20 });
-
-/** A repository whose workflow `main` runs these steps whenever acme/source announces `built`. */
-function subscriber(steps: Workflow['steps'], workflow: Omit<Workflow, 'steps'> = {}): RepositoryContent {
-  return {
-    workflows: { main: { ...workflow, steps } },
-    subscriptions: [{ artifact: 'acme/source:default', events: ['built'], workflow: 'main' }],
-  };
-}
-
-/** acme/source, whose workflow `main` has these steps. */
-function source(tako: Tako, steps: Workflow['steps'] = ['true']): Promise<void> {
-  return tako.repository('source', { workflows: { main: { steps } } });
-}
-
-function subscribers(tako: Tako, count: number, content: RepositoryContent): Promise<unknown> {
-  return Promise.all(Array.from({ length: count }, (_, index) => tako.repository(`sub-${index}`, content)));
-}
-
-const built = (payload?: object) => ({ type: 'built', source: 'acme/source:default', ...(payload && { payload }) });
-const announce = (options: object = {}) => ({
-  id: 'announce',
-  uses: 'tako/fan-out@v1',
-  with: { event_type: 'built', ...options },
-});
-const runSource = { workflow: { repositoryRef: { name: 'source' }, name: 'main' } };
 
 describe('20 children at the same moment', () => {
   test('given 20 subscribers at the same moment, then each child has a Pod and a workspace of its own', async ({

@@ -1,15 +1,7 @@
 import { connect } from '../cluster/cluster.ts';
 import { projectImage } from '../cluster/images/project.ts';
 import { installOperator } from '../demo/install.ts';
-
-/** Shorter than the defaults, so that a test of a failure does not wait for minutes. */
-const SETTINGS = {
-  TAKO_GIT_SCHEMES: 'https,ssh,http',
-  TAKO_REPOSITORY_TIMEOUT: '5s',
-  TAKO_START_TIMEOUT: '15s',
-  TAKO_GIT_TIMEOUT: '5s',
-  TAKO_LOG_LEVEL: 'debug',
-};
+import { SETTINGS } from './fixture/operator.ts';
 
 /** Builds the image, brings it to the cluster of this test run and installs the operator from manifests/, once for all e2e tests. */
 export default async function setup(): Promise<void> {

@@ -1,7 +1,7 @@
+import { loadClusterConfig } from '../../src/kube/config.ts';
 import type { Logger } from '../../src/kube/logger.ts';
 import { readConfig } from '../../src/operator/config.ts';
 import { createOperator } from '../../src/operator/operator.ts';
-import { testClient } from './fixture.ts';
 
 interface LogLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
@@ -16,7 +16,7 @@ export interface TestOperator {
   readonly log: readonly LogLine[];
   /** Ends it in good order. */
   stop(): Promise<void>;
-  /** Ends it in the middle of whatever it does: its connections break, and it writes nothing any more. */
+  /** Ends it in the middle of whatever it does: from now on it sends nothing any more to the API server. */
   kill(): Promise<void>;
 }
 
@@ -38,16 +38,25 @@ export async function startTestOperator({ namespace, settings = {} }: TestOperat
     TAKO_LEADER_ELECTION: 'false',
     TAKO_GIT_SCHEMES: 'http',
     TAKO_GIT_TIMEOUT: '5s',
+    TAKO_API_QPS: '1000',
+    TAKO_API_BURST: '1000',
     ...settings,
   });
   const log: LogLine[] = [];
-  const client = testClient();
+  const cluster = loadClusterConfig({ kubeconfig: process.env.TAKO_TEST_KUBECONFIG });
   const stopping = new AbortController();
+  let killed = false;
   const listening = Promise.withResolvers<TestOperator['ports']>();
   const operator = await createOperator({
     config,
     logger: collecting(log),
-    client,
+    cluster: {
+      ...cluster,
+      authenticate: async () => {
+        if (killed) throw new Error('this operator was killed');
+        return await cluster.authenticate();
+      },
+    },
     drainMs: 5_000,
     onListening: listening.resolve,
   });
@@ -62,7 +71,7 @@ export async function startTestOperator({ namespace, settings = {} }: TestOperat
       await running;
     },
     async kill() {
-      await client.close();
+      killed = true;
       stopping.abort();
       await running;
     },

@@ -6,26 +6,27 @@ import { CANARY, runScripts, SHELLS } from './testing/shells.ts';
 
 /** Values that run something in each of the contexts that the renderer must recognise. */
 const ATTACKS: readonly string[] = [
-  `$(touch ${CANARY})`,
-  `\`touch ${CANARY}\``,
-  `; touch ${CANARY}`,
-  `a[$(touch ${CANARY})]`,
-  `-va[$(touch\${IFS}${CANARY})]`,
-  `touch ${CANARY}`,
-  `'; touch ${CANARY}; '`,
-  `"; touch ${CANARY}; "`,
-  `\ntouch ${CANARY}\n`,
-  `x[$(touch ${CANARY})]=1`,
-  `([0]=$(touch ${CANARY}))`,
-  `1e touch ${CANARY}`,
-  `) touch ${CANARY} #`,
+  `$(${CANARY})`,
+  `\`${CANARY}\``,
+  `; ${CANARY}`,
+  `a[$(${CANARY})]`,
+  `-va[$(${CANARY}\${IFS}x)]`,
+  `${CANARY}`,
+  `'; ${CANARY}; '`,
+  `"; ${CANARY}; "`,
+  `\n${CANARY}\n`,
+  `x[$(${CANARY})]=1`,
+  `([0]=$(${CANARY}))`,
+  `1e ${CANARY}`,
+  `) ${CANARY} #`,
 ];
 
 /** A script that keeps a value in a variable of its own and evaluates that has been warned; it cannot be told from one that checks it. */
 const STORES = /[a-zA-Z_]\w*\+?=|set --|\bfor\b|\bread\b|f\(\)/;
-const EVALUATES = /\blet\b|\(\(|\[\[|\$\[|(?:declare|typeset|local|export) +-|\beval\b|\btrap\b|\$\{\w+:|\w\[|printf -v|alias|sh\b|\. /;
+const EVALUATES =
+  /\blet\b|\(\(|\[\[|\$\[|(?:declare|typeset|local|export) +-|\beval\b|\btrap\b|\$\{\w+:|\w\[|printf -v|alias|sh\b|\. /;
 
-const RUNS = 150;
+const RUNS = 500;
 const BATCH = 200;
 
 const attack = fc.record({ script: mutatedScript, v: fc.constantFrom(...ATTACKS), w: fc.constantFrom(...ATTACKS) });

@@ -6,7 +6,7 @@ import { POSITIONS, type Position } from './testing/positions.ts';
 import { runScripts, SHELLS } from './testing/shells.ts';
 
 /** What a script may have set before: none of it may change what a value becomes. */
-const MODES = ['', 'set -u\n', 'set -e\n', 'IFS=a\n', 'IFS=\n', 'IFS=\'"\'\n', 'set -a\n'];
+const MODES = ['', 'set -u\n', 'set -e\n', 'IFS=a\n', 'IFS=\n', "IFS='\"'\n", 'set -a\n'];
 const BATCHES = 25;
 const BATCH = 100;
 
@@ -18,7 +18,11 @@ interface Case {
 }
 
 const anyCase: fc.Arbitrary<Case> = fc
-  .record({ position: fc.constantFrom(...POSITIONS.map(({ name }) => name)), value: hostileText, mode: fc.constantFrom(...MODES) })
+  .record({
+    position: fc.constantFrom(...POSITIONS.map(({ name }) => name)),
+    value: hostileText,
+    mode: fc.constantFrom(...MODES),
+  })
   .filter(({ position, value }) => find(position).except?.(value) !== true);
 
 function find(name: string): Position {
@@ -33,7 +37,9 @@ function render({ position, value, mode }: Case): string {
 
 describe.each(SHELLS)('values in scripts of $name', shell => {
   it('given each position and a plain value, when the script runs, then the value arrives', () => {
-    const cases = POSITIONS.flatMap(({ name: position }) => ['', 'some file', ' a  b '].map(value => ({ position, value, mode: '' })));
+    const cases = POSITIONS.flatMap(({ name: position }) =>
+      ['', 'some file', ' a  b '].map(value => ({ position, value, mode: '' })),
+    );
     const runs = runScripts(shell, cases.map(render));
     for (const [index, { position, value }] of cases.entries()) {
       expect({ position, value, ...runs[index] }).toEqual({

@@ -298,11 +298,8 @@ describe('a fan-out step', () => {
     const pod = await world.pod(run);
     await world.kubelet.run(pod);
     const agent = await agentOf(world, pod);
-    const started = await agent.fanOut(
-      'emit',
-      { type: 'library_built', artifact: 'core', waitForChildren: true },
-      AbortSignal.timeout(15_000),
-    );
+    const request = { type: 'library_built', artifact: 'core', payload: { version: '1.4.0' }, waitForChildren: true };
+    const started = await agent.fanOut('emit', request, AbortSignal.timeout(15_000));
     await world.kubelet.finish(pod, { waitFor: ['emit'], steps: [{ id: 'emit', phase: 'Succeeded' }] });
     await world.phase(run, 'Waiting');
     await world.client.delete(takoRuns, { ...world, name: started.run });

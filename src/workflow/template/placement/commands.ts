@@ -5,8 +5,8 @@ import { placeCode } from './code.ts';
 import { type Placing, refuseWord, refuseWords } from './placing.ts';
 import {
   baseName,
-  canVanish,
   type CodeSource,
+  canVanish,
   commandPath,
   findProgram,
   interpreterSource,

@@ -40,7 +40,9 @@ export function findProgram(path: string | undefined): Program | undefined {
 /** A word that may come to no word at all, or to several: `$x`, `$(p)`, `"$@"`. */
 export function isUnsteady({ parts }: Word): boolean {
   return parts.some(
-    part => (part.kind === 'parameter' && (part.quoting === 'none' || part.name === '@')) || (part.kind === 'command' && part.quoting === 'none'),
+    part =>
+      (part.kind === 'parameter' && (part.quoting === 'none' || part.name === '@')) ||
+      (part.kind === 'command' && part.quoting === 'none'),
   );
 }
 
@@ -48,7 +50,12 @@ export function isUnsteady({ parts }: Word): boolean {
 export function canVanish(word: Word): boolean {
   const quoted = word.parts.some(part => part.quoting !== 'none');
   const all = word.parts.some(part => part.kind === 'parameter' && part.name === '@');
-  return isUnsteady(word) && commandPath(word) === undefined && (!quoted || all) && word.parts.every(part => part.kind !== 'hole');
+  return (
+    isUnsteady(word) &&
+    commandPath(word) === undefined &&
+    (!quoted || all) &&
+    word.parts.every(part => part.kind !== 'hole')
+  );
 }
 
 /** What is known of a command's name: `"$HOME/bin/awk"` ends in /bin/awk. Undefined when all of it comes from expansions. */

@@ -1,6 +1,6 @@
-import type { Command, List, SimpleCommand, Word } from '../shell/syntax.ts';
 import { ShellSyntaxError } from '../shell/cursor.ts';
 import { parseScript } from '../shell/parse.ts';
+import type { Command, List, SimpleCommand, Word } from '../shell/syntax.ts';
 import { literalText } from '../shell/words.ts';
 import { canVanish, commandPath, findProgram, interpreterSource, shellSource, unwrap } from './programs.ts';
 
@@ -41,7 +41,11 @@ function wordsReadCode(words: readonly Word[]): boolean {
   switch (program?.kind) {
     case 'shell': {
       const source = shellSource(words);
-      return source.kind === 'stdin' || source.kind === 'unclear' || (source.kind === 'inline' && inlineReadsCode(words[source.code]));
+      return (
+        source.kind === 'stdin' ||
+        source.kind === 'unclear' ||
+        (source.kind === 'inline' && inlineReadsCode(words[source.code]))
+      );
     }
     case 'interpreter': {
       const { kind } = interpreterSource(words, program.inline);

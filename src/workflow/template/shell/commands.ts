@@ -107,6 +107,8 @@ function readSimple(cursor: Cursor): Command {
     const word = readWord(cursor);
     if (word === undefined) break;
     checkSubscript(cursor, word);
+    // busybox takes && for an operator of [[ wherever in a command that word is.
+    if (literalText(word) === '[[') cursor.fail('[[ is not expected here', word.start);
     words.push(withArray(cursor, word));
   }
   if (assignments.length + words.length + redirects.length === 0) cursor.fail('a command is missing here');

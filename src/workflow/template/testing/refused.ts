@@ -113,7 +113,9 @@ export const REFUSED: readonly RefusedScript[] = [
     `sh -c ${V}`,
   ]),
   ...refused("in $'...'", [`p $'${V}'`, `p a$'x\\n${V}'`, `p $"${V}"`]),
-  ...refused('behind a backslash', [`p \\${V}`, `p "\\${V}"`, `p a\\\\\\${V}`, `cat <<EOF\n\\${V}\nEOF`], { literalsToo: true }),
+  ...refused('behind a backslash', [`p \\${V}`, `p "\\${V}"`, `p a\\\\\\${V}`, `cat <<EOF\n\\${V}\nEOF`], {
+    literalsToo: true,
+  }),
   ...refused('behind a $', [`p $${V}`, `p "$${V}"`, `cat <<EOF\n$${V}\nEOF`, `p "a\\$$${V}"`], { literalsToo: true }),
   ...refused('in code', [
     `eval "p ${V}"`,
@@ -132,7 +134,12 @@ export const REFUSED: readonly RefusedScript[] = [
     `alias x="${Q}"`,
     `eval "eval p ${Q}"`,
   ]),
-  ...refused('code that holds other expansions', [`eval "p $x ${Q}"`, `sh -c "$x ${Q}"`, `sh <<EOF\np $x ${Q}\nEOF`, `eval p "$(cat x)" ${Q}`]),
+  ...refused('code that holds other expansions', [
+    `eval "p $x ${Q}"`,
+    `sh -c "$x ${Q}"`,
+    `sh <<EOF\np $x ${Q}\nEOF`,
+    `eval p "$(cat x)" ${Q}`,
+  ]),
   ...refused('quotes or in a comment within code', [
     `eval "p \\"${Q}\\""`,
     `eval "p '${Q}'"`,
@@ -223,7 +230,14 @@ export const REFUSED: readonly RefusedScript[] = [
     `parallel ${V}`,
     `vim -c "${V}"`,
   ]),
-  ...refused('name of a file that is run', [`. ${V}`, `source "${V}"`, `. $x ${V}`, `. "./${V}.sh"`, `sh < ${V}`, `bash < "${V}"`]),
+  ...refused('name of a file that is run', [
+    `. ${V}`,
+    `source "${V}"`,
+    `. $x ${V}`,
+    `. "./${V}.sh"`,
+    `sh < ${V}`,
+    `bash < "${V}"`,
+  ]),
   ...refused('option or a command', [
     `sudo ${V}`,
     `sudo -u ${V} p`,
@@ -270,7 +284,13 @@ export const REFUSED: readonly RefusedScript[] = [
     `sed "s/a/$(echo ${V})/" f`,
   ]),
   ...refused('in a script of sed', [`sed 's/a/\\${V}/' f`], { literalsToo: true }),
-  ...refused('format of printf', [`printf "${V}"`, `printf ${V} a`, `printf '${V}\\n'`, `printf $x ${V}`, `printf -- a; printf "-${V}"`]),
+  ...refused('format of printf', [
+    `printf "${V}"`,
+    `printf ${V} a`,
+    `printf '${V}\\n'`,
+    `printf $x ${V}`,
+    `printf -- a; printf "-${V}"`,
+  ]),
   ...refused('variable with attributes', [
     `declare -i x=${V}`,
     `declare -i x; x=${V}`,
@@ -285,15 +305,33 @@ export const REFUSED: readonly RefusedScript[] = [
   ]),
   ...refused('list of an array', [`x=(${V})`, `x=(a "${V}" b)`, `declare x=(${V})`, `x=([0]=${V})`]),
   ...refused('in x[...]= or x+=', [`x[${V}]=1`, `x[1]=${V}`, `x+=${V}`, `x[1]+="a${V}" p`, `x+=(${V})`]),
-  ...refused('variable that the shell evaluates', [`PS4=${V}`, `PROMPT_COMMAND="${V}"`, `ENV=${V} p`, `BASH_ENV=$(echo ${V}) p`]),
+  ...refused('variable that the shell evaluates', [
+    `PS4=${V}`,
+    `PROMPT_COMMAND="${V}"`,
+    `ENV=${V} p`,
+    `BASH_ENV=$(echo ${V}) p`,
+  ]),
   ...refused('behind a ~', [`p ~${V}`, `x=~${V}`, `PATH=a:~${V}`, `p x=~${V}`, `for x in ~a${V}; do :; done`]),
   ...refused('brace expansion', [`p {a,${V}}`, `p x{a${V}..3}`, `for x in {1,${V}}; do :; done`]),
-  ...refused('backticks within quotes', [`p "\`echo ${V}\`"`, `p \`echo \\"${V}\\"\``, `cat <<EOF\n\`echo ${V}\`\nEOF`]),
-  ...refused('quotes within ${...} within quotes', [`p "\${x#"${V}"}"`, `p "\${x-"${V}"}"`, `p "\${x-'${V}'}"`, `cat <<EOF\n\${x-"${V}"}\nEOF`]),
+  ...refused('backticks within quotes', [
+    `p "\`echo ${V}\`"`,
+    `p \`echo \\"${V}\\"\``,
+    `cat <<EOF\n\`echo ${V}\`\nEOF`,
+  ]),
+  ...refused('quotes within ${...} within quotes', [
+    `p "\${x#"${V}"}"`,
+    `p "\${x-"${V}"}"`,
+    `p "\${x-'${V}'}"`,
+    `cat <<EOF\n\${x-"${V}"}\nEOF`,
+  ]),
   ...refused('pattern of a ${...} in a here-document', [`cat <<EOF\n\${x#${V}}\nEOF`]),
   ...refused('unquoted ${x=...}', [`: \${x=${V}}`, `p \${x:=${V}}`]),
   ...refused('file descriptor', [`p a >&${V}`, `p a <& "${V}"`, `p a 2>&${V}`]),
-  ...refused('another interpreter', [`#!/usr/bin/env python3\nprint("${V}")`, `#!/usr/bin/perl\n${V}`, `#! /usr/bin/node\np ${V}`]),
+  ...refused('another interpreter', [
+    `#!/usr/bin/env python3\nprint("${V}")`,
+    `#!/usr/bin/perl\n${V}`,
+    `#! /usr/bin/node\np ${V}`,
+  ]),
   ...refused(
     'is not clear',
     [
@@ -325,6 +363,8 @@ export const REFUSED: readonly RefusedScript[] = [
       `cat <<EOF\na\\\nEOF\np ${V}`,
       `x[a ${V}]=1`,
       `p x[a${V} b]=`,
+      `eval [[ a == b && p ${V} ]]`,
+      `X=1 [[ a == ${V} ]]`,
       `declare x[ y=${V}]=1`,
       `x[a; p ${V}]=1`,
       `cat <<EOF\r\n${V}\r\nEOF\n`,

@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -24,8 +34,9 @@ export interface ScriptRun {
   readonly stderr: string;
 }
 
-/** A name that hostile values create when they are run. */
+/** A program that leaves a mark: hostile values try to run it. */
 export const CANARY = 'canary';
+const MARK = 'ran';
 
 /** Defines `p`, which prints its arguments, each ended by NUL. */
 const RUNNER = String.raw`
@@ -46,7 +57,7 @@ export interface RunScriptsOptions {
 
 /**
  * Runs each script in a subshell of one shell, in a directory that holds only the file `some file`, and tells what `p` printed. Fails when
- * a hostile value was run, that is when anything else came to be in that directory.
+ * a hostile value was run.
  */
 export function runScripts(shell: Shell, scripts: readonly string[], options: RunScriptsOptions = {}): ScriptRun[] {
   const { messy = false } = options;
@@ -67,10 +78,13 @@ export function runScripts(shell: Shell, scripts: readonly string[], options: Ru
       env: { PATH: process.env.PATH, HOME: '/nonexistent', LC_ALL: 'C.UTF-8' },
     });
     if (result.status !== 0 || (result.stderr !== '' && !messy)) {
-      throw new Error(`${shell.name} ended with ${result.status ?? result.signal}: ${result.error?.message ?? ''}${result.stderr}`);
+      throw new Error(
+        `${shell.name} ended with ${result.status ?? result.signal}: ${result.error?.message ?? ''}${result.stderr}`,
+      );
     }
     const files = readdirSync(work);
-    if (messy ? files.includes(CANARY) : files.join() !== 'some file') throw new Error(`${shell.name}: a value was run, it left ${JSON.stringify(files)}`);
+    if (existsSync(join(directory, MARK)) || (!messy && files.join() !== 'some file'))
+      throw new Error(`${shell.name}: a value was run, it left ${JSON.stringify(files)}`);
     return scripts.map((_, index) => {
       const output = `${caseFile(index)}.out`;
       if (!existsSync(output) && messy) return { words: [], stderr: '' };
@@ -127,4 +141,5 @@ function linkPrograms(directory: string): void {
     const found = findProgram(program);
     if (found !== undefined) symlinkSync(found, join(directory, program));
   }
+  writeFileSync(join(directory, CANARY), `#!/bin/sh\n: >'${join(directory, '..', MARK)}'\n`, { mode: 0o755 });
 }
