@@ -27,7 +27,9 @@ export function planCompletion(
   const byStep = new Map(fanOuts.map(fanOut => [stepOf(fanOut), fanOut]));
   const unseen = (agent.waitFor ?? []).filter(step => !byStep.has(step));
   const podsDone = now - latestPodTime(observation);
-  if (unseen.length > 0 && podsDone < FAN_OUT_VISIBLE_MS) return { ...NOTHING, requeueAfterMs: 1_000 };
+  // A run that is Waiting has seen them: what is not there now was deleted.
+  const mayStillAppear = run.status?.phase !== 'Waiting' && podsDone < FAN_OUT_VISIBLE_MS;
+  if (unseen.length > 0 && mayStillAppear) return { ...NOTHING, requeueAfterMs: 1_000 };
 
   const completion = workflowCompletion({
     pod: podOutcome(agent),

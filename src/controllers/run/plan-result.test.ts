@@ -295,7 +295,8 @@ describe('a workflow run that waits for its children', () => {
   });
 
   it('given a fan-out that was deleted while the run waits for it, then that is no success', () => {
-    const decision = planWorkflowRun(workflowObservation({ run: waitingRun(), now: NOW }));
+    const pods = [finishedPod(done, { run, finalizers: [] })];
+    const decision = planWorkflowRun(workflowObservation({ run: waitingRun(), pods, now: CREATED + 11_000 }));
     expect(decision.verdict).toMatchObject({
       phase: 'Failed',
       message: expect.stringContaining('its run was deleted'),

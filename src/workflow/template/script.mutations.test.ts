@@ -26,7 +26,7 @@ const STORES = /[a-zA-Z_]\w*\+?=|set --|\bfor\b|\bread\b|f\(\)/;
 const EVALUATES =
   /\blet\b|\(\(|\[\[|\$\[|(?:declare|typeset|local|export) +-|\beval\b|\btrap\b|\$\{\w+:|\w\[|printf -v|alias|sh\b|\. /;
 
-const RUNS = 500;
+const RUNS = 300;
 const BATCH = 200;
 
 const attack = fc.record({ script: mutatedScript, v: fc.constantFrom(...ATTACKS), w: fc.constantFrom(...ATTACKS) });

@@ -83,6 +83,8 @@ export function shellSource(words: readonly Word[]): CodeSource {
   let stdin = false;
   for (let index = 1; index < words.length; index++) {
     const text = literalText(words[index]);
+    // bash takes a lone + for an option, others for an operand.
+    if (text === '+') return { kind: 'unclear', from: index };
     if (text === undefined && !isCertainlyOperand(words[index]!)) {
       return inline ? { kind: 'inline', code: index, rest: index + 1 } : { kind: 'unclear', from: index };
     }

@@ -224,6 +224,7 @@ export const REFUSED: readonly RefusedScript[] = [
     `sh "${V}.sh"`,
     `sh $opts ${V}`,
     `bash -x ${V}`,
+    `bash -c + ${V}`,
     `psql -c "select '${V}'"`,
     `sqlite3 db "${V}"`,
     `watch "${V}"`,

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError, readConfig } from './config.ts';
+
+const image = { TAKO_AGENT_IMAGE: 'registry.example.com/tako:1' };
+
+describe("the operator's settings", () => {
+  it('given only what is required, then there are defaults for the rest', () => {
+    expect(readConfig(image)).toMatchObject({
+      POD_NAMESPACE: 'tako-system',
+      TAKO_WATCH_NAMESPACE: '',
+      TAKO_GATEWAY_PORT: 8443,
+      TAKO_HTTP_PORT: 8080,
+      TAKO_LEADER_ELECTION: true,
+      TAKO_GIT_SCHEMES: ['https', 'ssh'],
+      TAKO_GIT_HOSTS: [],
+      TAKO_DEFAULT_TIMEOUT: 3_600_000,
+      TAKO_START_TIMEOUT: 90_000,
+    });
+  });
+
+  it('given settings, then they are read: durations as milliseconds, lists without blanks', () => {
+    const config = readConfig({
+      ...image,
+      TAKO_DEFAULT_TIMEOUT: '1h30m',
+      TAKO_GIT_HOSTS: ' github.com , *.example.com,',
+      TAKO_GIT_SCHEMES: 'http',
+      TAKO_LEADER_ELECTION: 'false',
+      TAKO_RUN_WORKERS: '4',
+    });
+    expect(config).toMatchObject({
+      TAKO_DEFAULT_TIMEOUT: 5_400_000,
+      TAKO_GIT_HOSTS: ['github.com', '*.example.com'],
+      TAKO_GIT_SCHEMES: ['http'],
+      TAKO_LEADER_ELECTION: false,
+      TAKO_RUN_WORKERS: 4,
+    });
+  });
+
+  it('given an empty variable, then it counts as absent', () => {
+    expect(readConfig({ ...image, TAKO_HTTP_PORT: '' }).TAKO_HTTP_PORT).toBe(8080);
+  });
+
+  it('given nothing, then the message names what is missing', () => {
+    expect(() => readConfig({})).toThrow(ConfigError);
+    expect(() => readConfig({})).toThrow(/TAKO_AGENT_IMAGE/);
+  });
+
+  it.each([
+    ['TAKO_DEFAULT_TIMEOUT', 'soon', 'expected a duration such as 30s'],
+    ['TAKO_GIT_SCHEMES', 'https,ftp', 'expected https, http, ssh, file, got "ftp"'],
+    ['TAKO_GATEWAY_PORT', '99999', 'TAKO_GATEWAY_PORT'],
+    ['TAKO_LEADER_ELECTION', 'yes', 'TAKO_LEADER_ELECTION'],
+    ['TAKO_RUN_WORKERS', '0', 'TAKO_RUN_WORKERS'],
+    ['TAKO_API_QPS', 'many', 'TAKO_API_QPS'],
+  ])('given %s=%s, then the message says what is wrong', (name, value, text) => {
+    expect(() => readConfig({ ...image, [name]: value })).toThrow(text);
+  });
+
+  it('given several that are wrong, then all are named at once', () => {
+    expect(() => readConfig({ TAKO_HTTP_PORT: 'x', TAKO_LOG_LEVEL: 'loud' })).toThrow(
+      /TAKO_AGENT_IMAGE.*TAKO_HTTP_PORT.*TAKO_LOG_LEVEL/,
+    );
+  });
+});
