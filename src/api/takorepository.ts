@@ -267,5 +267,4 @@ export const takoRepositoryStatusSchema = z
 
 export type TakoRepositorySpec = z.infer<typeof takoRepositorySpecSchema>;
 export type TakoRepositoryStatus = z.infer<typeof takoRepositoryStatusSchema>;
-export type RunTemplate = z.infer<typeof runTemplateSchema>;
 export type SubscriptionStatus = NonNullable<TakoRepositoryStatus['subscriptions']>[number];

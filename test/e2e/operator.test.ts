@@ -56,7 +56,7 @@ describe('an operator that is killed', () => {
       pod?.status?.containerStatuses?.[0]?.restartCount ?? 0,
     );
     expectOnePodEach([run, ...run.children()]);
-    expect(mostPodsAtOnce(tako.world.pods, tako.namespace)).toBeLessThanOrEqual(4);
+    expect(mostPodsAtOnce(tako.world.pods, run.children())).toBeLessThanOrEqual(4);
     await Promise.all([run, ...run.children()].map(one => one.podsReleased()));
   });
 
@@ -99,7 +99,7 @@ describe('an operator that is killed', () => {
     expect(outcome(ended)).toMatchObject({ phase: 'Succeeded' });
     expect(ended.status?.childrenSummary).toMatchObject({ total: 6, completed: 6 });
     expectOnePodEach(event.children());
-    expect(mostPodsAtOnce(tako.world.pods, tako.namespace)).toBeLessThanOrEqual(2);
+    expect(mostPodsAtOnce(tako.world.pods, event.children())).toBeLessThanOrEqual(2);
   });
 });
 

@@ -15,11 +15,6 @@ export function fields(text: string): string[] {
 const VALUE = '{{ .inputs.v }}';
 const QUOTED = '{{ .inputs.v | shell_quote }}';
 
-/** The expression of a position's script for one input. */
-export function withInput(script: string, input: string): string {
-  return script.replaceAll('.inputs.v ', `.inputs.${input} `);
-}
-
 const one = (value: string) => [value];
 
 export const POSITIONS: readonly Position[] = [
