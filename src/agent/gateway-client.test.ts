@@ -116,6 +116,14 @@ describe("the agent's client of the gateway", () => {
     expect(performance.now() - start).toBeLessThan(2_000);
   });
 
+  it('given a gateway that was busy and then hangs, when the time is over, then it says that it was busy', async () => {
+    const server = await startTlsServer();
+    server.answers = [refused(503, true), 'hang'];
+    await expect(clientOf(server).fanOut('emit', request, AbortSignal.timeout(200))).rejects.toMatchObject({
+      message: 'the gateway did not accept the request in time: Busy it said',
+    });
+  });
+
   it('given a signal that is aborted already, then nothing is sent', async () => {
     const server = await startTlsServer();
     await expect(clientOf(server).fanOut('emit', request, AbortSignal.abort())).rejects.toBeInstanceOf(

@@ -2,6 +2,7 @@ import { describe, expect, vi } from 'vitest';
 import { takoRepositories } from '../../src/api/resources.ts';
 import type { TakoRunSpec } from '../../src/api/takorun.ts';
 import { events } from '../../src/kube/objects.ts';
+import { NODE_ADDRESS } from '../cluster/network.ts';
 import { startGitServer } from '../fixtures/git-server/git-server.mjs';
 import { outcome } from './fixture/run-handle.ts';
 import { type RepositoryContent, type Tako, test } from './fixture/tako.ts';
@@ -187,7 +188,7 @@ describe.concurrent('a repository that cannot be used', () => {
     try {
       await tako.applyRepository('app', {
         ...WORKFLOWS,
-        spec: { url: `${tako.world.gitUrl.replace(/\d+$/, String(server.port))}/${tako.namespace}/acme/app.git` },
+        spec: { url: `http://${NODE_ADDRESS}:${server.port}/${tako.namespace}/acme/app.git` },
       });
 
       const run = await tako.run(release({ who: 'me' }));
@@ -210,7 +211,7 @@ describe.concurrent('a repository that cannot be used', () => {
     try {
       await tako.repository('app', {
         workflows: { release: { steps: ['true'] } },
-        spec: { url: `${tako.world.gitUrl.replace(/\d+$/, String(server.port))}/${tako.namespace}/acme/app.git` },
+        spec: { url: `http://${NODE_ADDRESS}:${server.port}/${tako.namespace}/acme/app.git` },
       });
       // The operator has read the commit; whatever the agent asks for hangs.
       server.setFault({ kind: 'hang' });

@@ -1,4 +1,9 @@
 import { describe, expect, vi } from 'vitest';
+import { stringify } from 'yaml';
+import { NODE_ADDRESS } from '../cluster/network.ts';
+import { startGitServer } from '../fixtures/git-server/git-server.mjs';
+import { addCommits } from '../fixtures/git-server/repositories.mjs';
+import { announce, runSource, source, subscriber } from './fixture/fan-out.ts';
 import { outcome } from './fixture/run-handle.ts';
 import { test } from './fixture/tako.ts';
 
@@ -148,6 +153,69 @@ describe.concurrent('a workflow', () => {
     expect(await run.log()).toBe('rolling back\nbuilt\nagain\n');
     expect((await run.event('StepFailed')).note).toContain('exit code 3');
     await run.podsReleased();
+  });
+});
+
+describe.concurrent('a run', () => {
+  test('given a private repository, then operator and agent read it with its Secret and the steps never see that', async ({
+    tako,
+  }) => {
+    const credentials = { username: 'robot', password: 'pw-8c1e5fd27a' };
+    await tako.secret('git', credentials);
+    const server = await startGitServer({ root: tako.world.gitRoot, host: '0.0.0.0', credentials });
+    try {
+      const run = await tako.steps(['env; cat tako.yml; ! ls -d .git /tako/git-credentials'], {
+        repository: {
+          spec: {
+            url: `http://${NODE_ADDRESS}:${server.port}/${tako.namespace}/acme/run.git`,
+            secretRef: { name: 'git' },
+          },
+        },
+      });
+
+      expect(outcome(await run.ended())).toMatchObject({ phase: 'Succeeded' });
+      const logs = await tako.kubectl('logs', run.pods()[0]!.metadata.name, '--all-containers');
+      expect(logs).toContain('version: 0.1.0');
+      for (const text of [logs, JSON.stringify(run.pods()), JSON.stringify(run.now())]) {
+        expect(text).not.toContain(credentials.password);
+      }
+    } finally {
+      await server.close();
+    }
+  });
+
+  test('given it is suspended, then it starts when it is not any more', async ({ tako }) => {
+    const run = await tako.steps(['true'], { run: { suspend: true } });
+    await run.until('be suspended', found => outcome(found).reason === 'Suspended');
+    expect(run.podUids()).toEqual([]);
+
+    await tako.kubectl('patch', 'takorun', run.name, '--type=merge', '--patch={"spec":{"suspend":false}}');
+
+    expect(outcome(await run.ended())).toMatchObject({ phase: 'Succeeded' });
+  });
+
+  test('given a time to live, then it goes with its children and Pods when that is over', async ({ tako }) => {
+    await Promise.all([source(tako, [announce()]), tako.repository('child', subscriber(['true']))]);
+    const run = await tako.run({ ...runSource, ttlSecondsAfterFinished: 2 });
+    await run.ended();
+    const below = run.descendants();
+    expect(below).toHaveLength(2);
+
+    await Promise.all([run, ...below].map(one => one.gone()));
+    await Promise.all([run, ...below].map(one => one.noPod()));
+  });
+
+  test('given a commit, then it runs that one and not the newest', async ({ tako }) => {
+    const steps = (text: string) => stringify({ version: '0.1.0', workflows: { main: { steps: [`echo ${text}`] } } });
+    await tako.repository('run', { raw: steps('old'), tags: ['v1'] });
+    await addCommits(`${tako.world.gitRoot}/${tako.namespace}/acme/run.git`, [{ files: { 'tako.yml': steps('new') } }]);
+
+    const old = await tako.run({ workflow: { repositoryRef: { name: 'run' }, name: 'main', ref: 'v1' } }, 'old');
+    const newest = await tako.run({ workflow: { repositoryRef: { name: 'run' }, name: 'main', ref: 'main' } }, 'new');
+
+    await Promise.all([old.ended(), newest.ended()]);
+    expect([await old.log(), await newest.log()]).toEqual(['old\n', 'new\n']);
+    expect(old.now().status?.revision).not.toBe(newest.now().status?.revision);
   });
 });
 

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openStepContainer } from './container.ts';
@@ -117,6 +117,24 @@ describe.each(SHELLS)('the loop in %s', shell => {
 });
 
 describe.each(['dash', 'bash'] as const)('the loop in %s, in an image with almost nothing', shell => {
+  test('given the agent is late, then the loop looks less and less often, but five times a second', async () => {
+    await using prepared = prepareContainer({ shell });
+    const bin = join(prepared.workspace, 'bin');
+    const naps = join(prepared.workspace, 'naps');
+    mkdirSync(bin);
+    writeFileSync(join(bin, 'sleep'), `#!${prepared.shell}\necho "$1" >>${naps}\n`, { mode: 0o755 });
+    const loop = spawn(prepared.shell, ['-c', STEP_LOOP, 'tako-step', prepared.io, prepared.shell], {
+      env: { PATH: bin },
+      stdio: 'ignore',
+    });
+    try {
+      await eventually(() => existsSync(naps) && readFileSync(naps, 'utf8').split('\n').length > 6);
+      expect(readFileSync(naps, 'utf8').split('\n').slice(0, 6)).toEqual(['.02', '.05', '.1', '.2', '.2', '.2']);
+    } finally {
+      endProcess(loop.pid!);
+    }
+  });
+
   test('given no setsid, no env and a sleep without fractions, then scripts run and end', async () => {
     await using prepared = prepareContainer({ shell });
     const bin = join(prepared.workspace, 'bin');

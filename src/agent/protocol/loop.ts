@@ -25,8 +25,13 @@ tako_io=$1/${CHANNEL_DIRECTORY}
 tako_self=${'${$}'}
 # A shell that is PID 1 ignores TERM unless it has a handler. When PID 1 ends, the kernel ends every process of the container.
 trap 'exit 143' TERM
-# The only poll there is. Not every sleep takes fractions; without any, end instead of spinning.
-until [ -p "$tako_io/control" ]; do sleep 0.02 2>/dev/null || sleep 1 || exit 69; done
+# The only poll there is, less and less often: on a full node the agent needs seconds, and each look costs it a process' time.
+# Not every sleep takes fractions; without any, end instead of spinning.
+tako_nap=.02
+until [ -p "$tako_io/control" ]; do
+  sleep "$tako_nap" 2>/dev/null || sleep 1 || exit 69
+  case $tako_nap in .02) tako_nap=.05 ;; .05) tako_nap=.1 ;; *) tako_nap=.2 ;; esac
+done
 # Opening a FIFO for reading and writing never blocks, opening one end does until the other is there. So both first, then the
 # end that is wanted: if the agent died meanwhile, that shows as end of file instead of a container that hangs.
 exec 8<>"$tako_io/control" 7<"$tako_io/control" 8<>"$tako_io/result" 9>"$tako_io/result" 8>&-

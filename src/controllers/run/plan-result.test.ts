@@ -119,6 +119,11 @@ describe('a step container that died', () => {
     expect(plan(died, pod, { now: CREATED + 15_000 }).verdict).toMatchObject({ reason: 'StepContainerDied' });
   });
 
+  it('given containers that have all ended without a word, then there is nothing to wait for', () => {
+    const decision = plan(died, { containers: { 'step-0': terminated('Completed', 0) } }, { now: CREATED + 11_000 });
+    expect(decision.verdict).toMatchObject({ phase: 'Failed', reason: 'StepContainerDied' });
+  });
+
   it('given a container that never came up, then the cause is told instead of the symptom', () => {
     const late = { ...died, errorType: 'execution_failed', reason: 'StepContainerNotStarted' } as const;
     const decision = plan(late, { containers: { 'step-0': waiting('ErrImagePull', 'not found') } });

@@ -19,7 +19,7 @@ import {
   writeStatus,
 } from './apply.ts';
 import type { Decision } from './decision.ts';
-import { POD_INDEXES } from './indexes.ts';
+import { POD_INDEXES, RUN_INDEXES } from './indexes.ts';
 import { parentOf } from './lineage.ts';
 import { type EventContext, observeEvent } from './observe-event.ts';
 import { observeWorkflow, type WorkflowContext } from './observe-workflow.ts';
@@ -39,6 +39,9 @@ export interface RunReconcilerOptions extends WorkflowContext, Omit<EventContext
 
 type Requeue = { requeueAfterMs?: number | undefined };
 
+/** Children of an event run from which on they are looked at once an interval: a look at thousands takes milliseconds. */
+const MANY_CHILDREN = 256;
+
 /** Time until the next look while the store does not show yet what was created, milliseconds. */
 const STORE_LAG_MS = 1_000;
 
@@ -51,6 +54,8 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
   const written = createWriteCache<LiveRun>();
   const released = createReleasedPods(options.pods);
   const expectations = createExpectations({ clock });
+  /** When event runs with many children were looked at last, milliseconds since the epoch. */
+  const lookedAt = new Map<string, number>();
   let restored = false;
 
   return async (key, signal) => {
@@ -62,6 +67,7 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
     const isGoing = stored === undefined || stored.metadata.deletionTimestamp !== undefined;
     if (isGoing) {
       written.forget(key);
+      lookedAt.delete(key);
       expectations.delete(key);
       admission.release(key);
     }
@@ -72,10 +78,21 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
     const now = clock.now().getTime();
     const context: ApplyContext = { ...options, released, now, signal };
     if (run.spec.event === undefined) return await reconcileWorkflow(key, run, context);
+    const tooSoon = untilNextLook(key, run, now);
+    if (tooSoon > 0) return { requeueAfterMs: tooSoon };
     const observation = await observeEvent(run, now, { ...options, expectations }, signal);
     if (observation === undefined) return { requeueAfterMs: STORE_LAG_MS };
     return await carryOut(key, run, planEventRun(observation), context);
   };
+
+  function untilNextLook(key: string, run: LiveRun, now: number): number {
+    if (run.status?.fanOut?.expanded !== true) return 0;
+    if (runs.countByIndex(RUN_INDEXES.owner, run.metadata.uid) < MANY_CHILDREN) return 0;
+    const last = lookedAt.get(key);
+    const wait = last === undefined ? 0 : last + options.options.parentWriteIntervalMs - now;
+    if (wait <= 0) lookedAt.set(key, now);
+    return wait;
+  }
 
   async function reconcileWorkflow(key: string, run: LiveRun, context: ApplyContext): Promise<Requeue> {
     const observation = await observeWorkflow(run, context.now, options, context.signal);

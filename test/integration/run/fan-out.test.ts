@@ -3,9 +3,11 @@ import { ASSIGNMENT_VARIABLE, type Assignment } from '../../../src/agent/contrac
 import { createGatewayClient, GatewayCallError, type GatewayClient } from '../../../src/agent/gateway-client.ts';
 import { tokenFile } from '../../../src/agent/testing/tls-server.ts';
 import { takoRuns } from '../../../src/api/resources.ts';
+import { childName } from '../../../src/fanout/names.ts';
 import { configMaps, type Live, type Pod, pods as podResource } from '../../../src/kube/objects.ts';
 import { until } from '../../fixtures/until.ts';
 import { startTestOperator } from '../test-operator.ts';
+import { resourceQuotas } from './resource-quota.ts';
 import { createWorld, gone, type World } from './world.ts';
 
 const LIBRARY = `version: 0.1.0
@@ -364,5 +366,52 @@ describe('a fan-out step', () => {
     );
     await expect(call).rejects.toBeInstanceOf(GatewayCallError);
     expect(await world.children(run)).toEqual([]);
+  });
+});
+
+describe('children that the API server does not take', () => {
+  test('given the name of a child taken by another run, then the event fails and says which', async () => {
+    const world = await worldOf({ 'app-one': subscriber() });
+    const { client, namespace } = world;
+    const run = await world.run({ event, suspend: true });
+    await world.reason(run, 'Suspended');
+    const child = {
+      namespace,
+      repository: 'app-one',
+      slug: 'acme/app-one',
+      workflow: 'ci',
+      inputs: { version: '1.4.0' },
+    };
+    const taken = await world.run({ workflow, suspend: true }, childName(run.metadata.uid, child));
+    await client.mergePatch(takoRuns, { namespace, name: run.metadata.name }, { spec: { suspend: false } });
+    const { status } = await world.phase(run, 'Failed');
+    expect(status).toMatchObject({ errorType: 'execution_failed' });
+    expect(status?.message).toContain(
+      `TakoRun ${namespace}/${taken.metadata.name} exists and was not started by this run`,
+    );
+    await world.event(run, 'RunConflict');
+    expect((await world.get(taken)).metadata.deletionTimestamp).toBeUndefined();
+  });
+
+  test('given a quota for runs, then the event waits for room, and goes out when there is', async () => {
+    const world = await worldOf({ 'app-one': subscriber(), 'app-two': subscriber() });
+    const { client, namespace } = world;
+    const hard = { 'count/takoruns.tako.dev': '2' };
+    await client.create(resourceQuotas, {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: 'runs', namespace },
+      spec: { hard },
+    });
+    await until('the quota to be in force', async () => {
+      const { status } = await client.get(resourceQuotas, { namespace, name: 'runs' });
+      return status?.hard !== undefined;
+    });
+    const run = await world.run({ event });
+    const { status } = await world.reason(run, 'QuotaExceeded');
+    expect(status).toMatchObject({ phase: 'Pending', message: expect.stringContaining('exceeded quota: runs') });
+    await client.delete(resourceQuotas, { namespace, name: 'runs' });
+    await world.phase(run, 'Waiting');
+    expect(await world.children(run)).toHaveLength(2);
   });
 });

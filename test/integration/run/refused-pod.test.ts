@@ -1,24 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { takoRuns } from '../../../src/api/resources.ts';
 import { podName } from '../../../src/fanout/names.ts';
-import { defineResource, type KubeObject, type Pod, pods, serviceAccounts } from '../../../src/kube/objects.ts';
+import { type Pod, pods, serviceAccounts } from '../../../src/kube/objects.ts';
 import { until } from '../../fixtures/until.ts';
+import { resourceQuotas } from './resource-quota.ts';
 import { createWorld, type World } from './world.ts';
 
 const FILE = 'version: 0.1.0\nworkflows:\n  release:\n    steps: [./build.sh]\n';
 const workflow = { repositoryRef: { name: 'core-lib' }, name: 'release' };
-
-interface ResourceQuota extends KubeObject {
-  spec: { hard: Record<string, string> };
-  status?: { hard?: Record<string, string> };
-}
-const resourceQuotas = defineResource<ResourceQuota>({
-  group: '',
-  version: 'v1',
-  plural: 'resourcequotas',
-  kind: 'ResourceQuota',
-  namespaced: true,
-});
 
 async function world(spec: object = {}, settings: Record<string, string> = {}): Promise<World> {
   const created = await createWorld({ settings });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { takoRuns } from '../../../src/api/resources.ts';
-import { pods } from '../../../src/kube/objects.ts';
+import { takoRepositories, takoRuns } from '../../../src/api/resources.ts';
+import { pods, secrets } from '../../../src/kube/objects.ts';
 import { until } from '../../fixtures/until.ts';
 import { createWorld, gone } from './world.ts';
 
@@ -145,6 +145,29 @@ describe('a run of a workflow', () => {
     await world.client.mergePatch(takoRuns, { ...world, name: run.metadata.name }, { spec: { cancel: true } });
     await world.phase(run, 'Canceled');
     await until('the Pod to be gone', async () => (await world.pods()).length === 0);
+  });
+
+  test('given a repository with credentials, then operator and agent have them, and no step', async () => {
+    const world = await createWorld();
+    world.git.setCredentials({ username: 'me', password: 'hunter2' });
+    await world.repository('core-lib', FILE, { spec: { secretRef: { name: 'git' } } });
+    const run = await world.run({ workflow });
+    const { status } = await world.reason(run, 'RepositoryNotReady');
+    expect(status?.message).toContain('is not ready');
+    const values = { username: 'me', password: 'hunter2' };
+    const metadata = { name: 'git', namespace: world.namespace };
+    await world.client.create(secrets, { apiVersion: 'v1', kind: 'Secret', metadata, stringData: values });
+    await world.client.mergePatch(
+      takoRepositories,
+      { ...world, name: 'core-lib' },
+      { metadata: { annotations: { 'reconcile.tako.dev/requestedAt': '1' } } },
+    );
+    const pod = await world.pod(run);
+    const holders = pod.spec.containers.filter(({ volumeMounts }) =>
+      volumeMounts?.some(({ name }) => name === 'git-credentials'),
+    );
+    expect(holders.map(({ name }) => name)).toEqual(['agent']);
+    expect(JSON.stringify(pod)).not.toContain('hunter2');
   });
 
   test('given a suspended run, when it is no longer, then it starts', async () => {

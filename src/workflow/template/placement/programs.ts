@@ -116,9 +116,13 @@ export function interpreterSource(words: readonly Word[], inline: RegExp): CodeS
 }
 
 function fileOrStdin(word: Word, index: number): CodeSource {
+  return { kind: mayBeStdin(word) ? 'stdin' : 'file', rest: index + 1 };
+}
+
+/** `-`, /dev/stdin and its other names, or a pattern that could match one of them. */
+export function mayBeStdin(word: Word | undefined): boolean {
   const text = literalText(word);
-  const kind = text === '-' || text === '/dev/stdin' || text === '/proc/self/fd/0' ? 'stdin' : 'file';
-  return { kind, rest: index + 1 };
+  return text !== undefined && (text === '-' || /stdin|\/fd\b|[*?[]/.test(text));
 }
 
 /** A path such as `"$DIR/build.sh"`: no values, each expansion quoted, so that it is one argument and no option. */

@@ -2,7 +2,7 @@ import { ShellSyntaxError } from '../shell/cursor.ts';
 import { parseScript } from '../shell/parse.ts';
 import type { Command, List, SimpleCommand, Word } from '../shell/syntax.ts';
 import { literalText } from '../shell/words.ts';
-import { canVanish, commandPath, findProgram, interpreterSource, shellSource, unwrap } from './programs.ts';
+import { canVanish, commandPath, findProgram, interpreterSource, mayBeStdin, shellSource, unwrap } from './programs.ts';
 
 /** Whether a command takes what it reads for code: a shell or an interpreter without a file, somewhere in it. */
 export function readsCode(command: Command): boolean {
@@ -56,7 +56,7 @@ function wordsReadCode(words: readonly Word[]): boolean {
     case undefined:
       break;
   }
-  if (name === '.' || name === 'source') return ['/dev/stdin', '/proc/self/fd/0'].includes(literalText(words[1]) ?? '');
+  if (name === '.' || name === 'source') return mayBeStdin(words[1]);
   const wrapped = unwrap(words);
   if (wrapped === undefined) return false;
   if (wrapped.command === undefined) return wrapped.arguments.some(argument => argument.kind === 'unclear');

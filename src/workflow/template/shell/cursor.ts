@@ -106,9 +106,24 @@ export class Cursor {
     for (;;) {
       const char = this.char();
       if (char === ' ' || char === '\t') this.at++;
-      else if (this.startsWith('\\\n')) this.at += 2;
+      else if (this.startsWith('\\\n')) this.skipContinuation(false);
       else return;
     }
+  }
+
+  /**
+   * A backslash at the end of a line. Between two characters it can join what is otherwise two tokens (`x`, `=1`); nobody writes that, so it is
+   * refused instead of understood.
+   */
+  skipContinuation(quoted: boolean): void {
+    const before = this.text.slice(Math.max(0, this.at - 64), this.at);
+    const after = this.text.slice(this.at + 2, this.at + 3);
+    const apart = quoted
+      ? !/\$\{?[#!]?\w*$/.test(before)
+      : /(?:^|[\s;|&()])$/.test(before) && (/^[\w\s./"'-]?$/.test(after) || /(?:^|\s)$/.test(before));
+    if (!apart && !/^\s/.test(after))
+      this.fail('a word that goes on in the next line is not understood; write it in one line');
+    this.at += 2;
   }
 
   /** Runs a nested rule, bounded in depth. */

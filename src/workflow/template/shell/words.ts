@@ -138,7 +138,8 @@ export function readEscape(
   }
   const next = cursor.char();
   if (next === '\n') {
-    cursor.at++;
+    cursor.at = backslash;
+    cursor.skipContinuation(quoting !== 'none');
     return;
   }
   if (next !== '' && escapes(next)) {

@@ -138,6 +138,11 @@ export const POSITIONS: readonly Position[] = [
   },
   { name: 'code in a here-document', script: `sh <<EOF\nprintf '%s\\0' ${QUOTED}\nEOF`, expected: one },
   {
+    name: 'continued lines',
+    script: `p a \\\n  ${VALUE} \\\n"b \\\n${VALUE}"|\\\ncat; p c`,
+    expected: v => ['a', ...fields(v), `b ${v}`, 'c'],
+  },
+  {
     name: 'a condition and a pipeline',
     script: `if p "${VALUE}" | cat; then p ${VALUE}; else p never; fi`,
     expected: v => [v, ...fields(v)],

@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type ApiServer, startApiServer } from '../../../test/fixtures/api-server/server.ts';
+import { RESULT_KEY } from '../../agent/contract.ts';
+import type { TakoRunStatus } from '../../api/takorun.ts';
+import { createKubeClient } from '../../kube/client.ts';
+import { controllerOf, type KubeObject, keyOf } from '../../kube/objects.ts';
+import { byControllerUid, createStore } from '../../kube/store.ts';
+import { createRepositoryReader } from '../repository/reader.ts';
+import { createAdmission } from './admission.ts';
+import { POD_INDEXES, RUN_INDEXES } from './indexes.ts';
+import { observeWorkflow } from './observe-workflow.ts';
+import type { LiveRepository, LiveRun, ObservedPod } from './observed.ts';
+import { CREATED, eventRun, finishedPod, observedPod, repository, settings, workflowRun } from './testing/builders.ts';
+
+async function harness() {
+  const server = await startApiServer();
+  const client = createKubeClient(server.config, { qps: 1_000, burst: 1_000 });
+  onTestFinished(async () => {
+    await client.close();
+    await server.close();
+  });
+  const runs = createStore<LiveRun>({ indexes: { [RUN_INDEXES.owner]: byControllerUid } });
+  const pods = createStore<ObservedPod>({
+    indexes: {
+      [POD_INDEXES.run]: pod => [keyOf({ namespace: pod.metadata.namespace, name: controllerOf(pod)?.name ?? '' })],
+    },
+  });
+  const repositories = createStore<LiveRepository>();
+  const woken: string[] = [];
+  const admission = createAdmission(key => woken.push(key));
+  const context = {
+    client,
+    runs,
+    pods,
+    repositories,
+    admission,
+    options: settings,
+    prepare: { reader: createRepositoryReader(), secrets: { read: async () => undefined } },
+    gatewayCa: () => 'PEM',
+  };
+  const observe = (run: LiveRun) => observeWorkflow(run, CREATED + 1_000, context, AbortSignal.timeout(10_000));
+  return { server, runs, pods, repositories, admission, woken, observe };
+}
+
+/** Puts an object where the API server has it, and gives its UID. */
+function store(server: ApiServer, plural: string, object: KubeObject): string {
+  const { metadata } = server.storage.put(
+    `/${plural}`,
+    keyOf({ namespace: object.metadata.namespace, name: object.metadata.name! }),
+    object,
+  );
+  return metadata.uid;
+}
+
+const { name: podName } = observedPod().metadata;
+/** A run with a Pod of this UID. */
+const started = (podUID = 'pod-uid'): TakoRunStatus => ({
+  phase: 'Running',
+  attempts: [{ number: 1, podName, podUID }],
+});
+const livePod = { ...observedPod(), spec: { containers: [] } } as KubeObject;
+
+describe('what is observed of the Pods of a run', () => {
+  it('given Pods of another run of that name, then they are not its own', async () => {
+    const { pods, observe } = await harness();
+    pods.set(observedPod({ run: workflowRun({ uid: 'before' }) }));
+    expect((await observe(workflowRun())).pods).toEqual([]);
+  });
+
+  it('given a store that does not show a recorded Pod yet, then the API server is asked before it counts as lost', async () => {
+    const { server, observe } = await harness();
+    const uid = store(server, 'pods', livePod);
+    const { pods } = await observe(workflowRun({ status: started(uid) }));
+    expect(pods).toMatchObject([{ metadata: { uid }, claimed: false }]);
+  });
+
+  it('given another Pod under its name, or none, then it is lost', async () => {
+    const { server, observe } = await harness();
+    expect((await observe(workflowRun({ status: started() }))).pods).toEqual([]);
+    store(server, 'pods', livePod);
+    expect((await observe(workflowRun({ status: started() }))).pods).toEqual([]);
+  });
+
+  it('given an API server that does not say, then nothing is decided', async () => {
+    const { server, observe } = await harness();
+    server.faults = () => ({ kind: 'status', code: 403 });
+    await expect(observe(workflowRun({ status: started() }))).rejects.toThrow('403');
+  });
+
+  it.each(['Succeeded', 'Waiting'] as const)(
+    'given a run that is %s, then nobody is asked for its Pod',
+    async phase => {
+      const { server, observe } = await harness();
+      await observe(workflowRun({ status: { ...started(), phase } }));
+      expect(server.requests).toEqual([]);
+    },
+  );
+});
+
+describe('what is observed of a stored result', () => {
+  const body = JSON.stringify({ steps: [{ id: 'a', phase: 'Succeeded' }] });
+  const digest = createHash('sha256').update(body).digest('hex');
+  const owner = {
+    apiVersion: 'tako.dev/v1alpha1',
+    kind: 'TakoRun',
+    name: 'x',
+    uid: 'uid-core-lib-release',
+    controller: true,
+  };
+  const configMap = (text = body, ownerReferences = [owner]) => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'result', namespace: 'team', ownerReferences },
+    data: { [RESULT_KEY]: text },
+  });
+
+  async function stored(object: KubeObject | undefined, claimed = digest) {
+    const { server, pods, observe } = await harness();
+    pods.set(finishedPod({ ref: { name: 'result', digest: claimed } }));
+    if (object !== undefined) store(server, 'configmaps', object);
+    return (await observe(workflowRun({ status: started() }))).stored;
+  }
+
+  it('given the ConfigMap, then it is read', async () => {
+    expect(await stored(configMap())).toEqual({ steps: [{ id: 'a', phase: 'Succeeded' }] });
+  });
+
+  it('given none, another content, somebody else as its owner, or rubbish, then the result is missing', async () => {
+    expect(await stored(undefined)).toBe('missing');
+    expect(await stored(configMap('{"steps":[]}'))).toBe('missing');
+    expect(await stored(configMap(body, [{ ...owner, uid: 'forged' }]))).toBe('missing');
+    const rubbish = 'rubbish';
+    expect(await stored(configMap(rubbish), createHash('sha256').update(rubbish).digest('hex'))).toBe('missing');
+  });
+});
+
+describe('the turn of a run', () => {
+  const parent = eventRun({ name: 'emit', spec: { concurrencyLimit: 1 } });
+  const reference = { namespace: 'team', name: 'emit', uid: 'uid-emit' };
+  const child = (name: string, spec = {}) => workflowRun({ name, spec, parent: { run: reference, root: reference } });
+
+  async function limited() {
+    const world = await harness();
+    world.runs.set(parent);
+    world.repositories.set(repository({ status: undefined }));
+    return world;
+  }
+
+  it('given a limit, then the first has its turn, and no file is read for the others', async () => {
+    const { observe } = await limited();
+    expect(await observe(child('one'))).toMatchObject({
+      admitted: true,
+      preparation: { kind: 'waiting' },
+      trigger: { type: 'library_built', payload: { version: '1.4.0' } },
+    });
+    const second = await observe(child('two'));
+    expect(second.admitted).toBe(false);
+    expect(second.preparation).toBeUndefined();
+  });
+
+  it.each([
+    ['canceled', { cancel: true }],
+    ['suspended', { suspend: true }],
+  ])('given one in the queue that is %s, then it leaves the queue, and the next has its turn', async (_, spec) => {
+    const { observe, woken, admission } = await limited();
+    for (const name of ['one', 'two', 'three']) await observe(child(name));
+    admission.release('team/one');
+    expect(woken).toEqual(['team/two']);
+    await observe(child('two', spec));
+    expect(woken).toEqual(['team/two', 'team/three']);
+    expect((await observe(child('three'))).admitted).toBe(true);
+  });
+
+  it('given a run with a Pod, then it is not asked whether it may start', async () => {
+    const { pods, observe } = await limited();
+    pods.set(observedPod({ run: child('one') }));
+    expect(await observe(child('one'))).toMatchObject({ admitted: true });
+    expect((await observe(child('one'))).preparation).toBeUndefined();
+  });
+});

@@ -1,0 +1,190 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startApiServer } from '../../../test/fixtures/api-server/server.ts';
+import { createFakeClock } from '../../../test/fixtures/fake-clock.ts';
+import { TRACKING_FINALIZER } from '../../api/meta.ts';
+import type { TakoRunStatus } from '../../api/takorun.ts';
+import { createEvaluator } from '../../evaluator/evaluator.ts';
+import { buildSubscriberIndex } from '../../fanout/subscribers.ts';
+import { createMemoryRunner } from '../../fanout/testing/memory-runner.ts';
+import { createKubeClient } from '../../kube/client.ts';
+import { silentLogger } from '../../kube/logger.ts';
+import { controllerOf, type KubeObject, keyOf } from '../../kube/objects.ts';
+import { byControllerUid, createStore } from '../../kube/store.ts';
+import { createRepositoryReader } from '../repository/reader.ts';
+import { createAdmission } from './admission.ts';
+import { POD_INDEXES, RUN_INDEXES } from './indexes.ts';
+import type { LiveRepository, LiveRun, ObservedPod } from './observed.ts';
+import { createRunReconciler } from './reconciler.ts';
+import { COMMIT, eventRun, finishedPod, observedPod, running, settings, workflowRun } from './testing/builders.ts';
+
+async function harness() {
+  const server = await startApiServer();
+  const client = createKubeClient(server.config, { qps: 1_000, burst: 1_000 });
+  const evaluator = createEvaluator();
+  onTestFinished(async () => {
+    await client.close();
+    await server.close();
+    await evaluator.close();
+  });
+  const clock = createFakeClock('2026-01-01T00:01:00Z');
+  const runs = createStore<LiveRun>({ indexes: { [RUN_INDEXES.owner]: byControllerUid } });
+  const pods = createStore<ObservedPod>({
+    indexes: { [POD_INDEXES.run]: pod => [keyOf({ namespace: 'team', name: controllerOf(pod)?.name ?? '' })] },
+  });
+  const repositories = createStore<LiveRepository>();
+  const admission = createAdmission(() => {});
+  const told: string[] = [];
+  const reconcile = createRunReconciler({
+    client,
+    recorder: { event: ({ reason }) => void told.push(reason), stop: async () => {} },
+    runner: createMemoryRunner(),
+    clock,
+    logger: silentLogger,
+    runs,
+    pods,
+    repositories,
+    admission,
+    options: settings,
+    prepare: { reader: createRepositoryReader(), secrets: { read: async () => undefined } },
+    expand: {
+      repositoriesBySlug: () => [],
+      subscribers: buildSubscriberIndex([]),
+      evaluator,
+      emitter: async name => ({ name, labels: {} }),
+    },
+    gatewayCa: () => 'PEM',
+  });
+  return {
+    server,
+    clock,
+    runs,
+    pods,
+    admission,
+    told,
+    reconcile: (run: LiveRun) => reconcile(keyOf(run.metadata), AbortSignal.timeout(10_000)),
+    /** Puts a run where API server and store have it, as the API server made it. */
+    put(run: LiveRun): LiveRun {
+      const live = server.storage.put(
+        'tako.dev/takoruns',
+        keyOf(run.metadata),
+        run as KubeObject,
+      ) as unknown as LiveRun;
+      runs.set(live);
+      return live;
+    },
+    writes: () =>
+      server.requests.filter(({ method }) => method !== 'GET').map(({ method, path }) => `${method} ${path}`),
+  };
+}
+
+const status = (run: LiveRun, reason: string): TakoRunStatus => ({
+  phase: 'Running',
+  attempts: [{ number: 1, podName: 'p', podUID: 'pod-uid' }],
+  conditions: [{ type: 'Ready', status: 'Unknown', lastTransitionTime: '', reason, message: run.metadata.name }],
+});
+
+describe('the reconciler of runs', () => {
+  it('given a status that has just been written, then a routine change waits for the next interval, and an end does not', async () => {
+    const { put, pods, reconcile, clock, writes, told } = await harness();
+    const run = put(workflowRun());
+    const pod = observedPod({ run, containers: { agent: running } });
+    pods.set(pod);
+    await reconcile(run);
+    expect(writes()).toHaveLength(1);
+    const changed = {
+      ...pod,
+      metadata: {
+        ...pod.metadata,
+        resourceVersion: '2',
+        annotations: { 'tako.dev/revision': COMMIT.replace('a', 'b') },
+      },
+    };
+    pods.set(changed);
+    await clock.advance(400);
+    expect(await reconcile(run)).toEqual({ requeueAfterMs: 600 });
+    expect(writes()).toHaveLength(1);
+    pods.set({ ...finishedPod({}, { run }), metadata: { ...pod.metadata, resourceVersion: '3' } });
+    await reconcile(run);
+    expect(writes()).toEqual([
+      'PATCH /apis/tako.dev/v1alpha1/namespaces/team/takoruns/core-lib-release/status',
+      'PATCH /apis/tako.dev/v1alpha1/namespaces/team/takoruns/core-lib-release/status',
+      `PATCH /api/v1/namespaces/team/pods/${pod.metadata.name}`,
+    ]);
+    expect(told).toEqual(['Succeeded']);
+  });
+
+  it('given an answer that got lost, when the run shows its end, then its place is free all the same', async () => {
+    const { put, reconcile, admission } = await harness();
+    const parent = put(eventRun({ spec: { concurrencyLimit: 1 } }));
+    const group = parent.metadata.uid;
+    const reference = { namespace: 'team', name: parent.metadata.name, uid: group };
+    const child = put(
+      workflowRun({
+        parent: { run: reference, root: reference },
+        status: { phase: 'Succeeded', completionTime: '2026-01-01T00:01:00Z' },
+      }),
+    );
+    admission.hold({ key: keyOf(child.metadata), group });
+    expect(admission.running(group)).toBe(1);
+    await reconcile(child);
+    expect(admission.running(group)).toBe(0);
+  });
+
+  it('given Pods found at the start, then those whose runs still need them have their places', async () => {
+    const { put, pods, reconcile, admission } = await harness();
+    const parent = put(eventRun({ spec: { concurrencyLimit: 1 } }));
+    const reference = { namespace: 'team', name: parent.metadata.name, uid: parent.metadata.uid };
+    const at = { run: reference, root: reference };
+    const going = put(workflowRun({ name: 'going', parent: at }));
+    const ended = put(
+      workflowRun({ name: 'ended', parent: at, status: { phase: 'Failed', completionTime: '2026-01-01T00:00:59Z' } }),
+    );
+    pods.set(observedPod({ run: going, uid: 'one', containers: { agent: running } }));
+    pods.set(observedPod({ run: ended, uid: 'two' }));
+    await reconcile(ended);
+    expect(admission.running(parent.metadata.uid)).toBe(1);
+  });
+
+  it('given an event run with many children, then they are looked at once an interval', async () => {
+    const { put, runs, reconcile, clock, server } = await harness();
+    const parent = put(eventRun({ status: { phase: 'Waiting', fanOut: { expanded: true, triggeredCount: 300 } } }));
+    const owner = {
+      apiVersion: 'tako.dev/v1alpha1',
+      kind: 'TakoRun',
+      name: parent.metadata.name,
+      uid: parent.metadata.uid,
+      controller: true,
+    };
+    for (let index = 0; index < 300; index++) {
+      const child = workflowRun({ name: `child-${index}`, parent: {}, status: { phase: 'Running' } });
+      runs.set({ ...child, metadata: { ...child.metadata, ownerReferences: [owner] } });
+    }
+    await reconcile(parent);
+    const seen = server.requests.length;
+    await clock.advance(300);
+    expect(await reconcile(parent)).toEqual({ requeueAfterMs: 700 });
+    expect(server.requests).toHaveLength(seen);
+  });
+
+  it('given a Pod of a run that is gone, then it is deleted and let go, once', async () => {
+    const { pods, reconcile, writes, server } = await harness();
+    const run = workflowRun();
+    const pod = observedPod({ run, containers: { agent: running } });
+    const stored = server.storage.put('/pods', keyOf(pod.metadata), { ...pod, spec: {} } as KubeObject);
+    pods.set({ ...pod, metadata: { ...pod.metadata, uid: stored.metadata.uid, finalizers: [TRACKING_FINALIZER] } });
+    await reconcile(run);
+    const first = writes();
+    expect(first.map(line => line.split(' ')[0])).toEqual(['DELETE', 'PATCH']);
+  });
+
+  it('given a status that is as it should be, then nothing is written', async () => {
+    const { put, pods, reconcile, writes, runs } = await harness();
+    const run = put(workflowRun());
+    pods.set(observedPod({ run, containers: { agent: running } }));
+    await reconcile(run);
+    expect(writes()).toHaveLength(1);
+    expect(runs.get(keyOf(run.metadata))?.status).toEqual(status(run, 'x') && run.status);
+    await reconcile(run);
+    expect(writes()).toHaveLength(1);
+  });
+});
