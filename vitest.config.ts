@@ -11,6 +11,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          setupFiles: ['test/setup/property-seed.ts'],
           include: [
             'src/**/*.test.ts',
             'test/unit/**/*.test.ts',

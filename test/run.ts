@@ -48,7 +48,9 @@ process.exit(failed ? 1 : 0);
 async function unitAndIntegration(): Promise<void> {
   const projects = ['unit', 'integration'].filter(wants);
   const cluster = projects.includes('integration') ? await up('it', false) : undefined;
-  await vitest(projects, cluster, everything || values.coverage ? ['--coverage'] : []);
+  const measured = everything || values.coverage;
+  if (measured) process.env.TAKO_PROPERTY_SEED = '1';
+  await vitest(projects, cluster, measured ? ['--coverage'] : []);
 }
 
 async function endToEnd(): Promise<void> {

@@ -28,7 +28,7 @@ done
 ls -A /tako /tako/io
 env | grep -e tok- -e TAKO_SECRET && found a secret in the environment
 grep -l -a tok-6d1f0a9be2 /proc/[0-9]*/environ 2>/dev/null && found a secret of another container
-grep -l -a agent.mjs /proc/[0-9]*/cmdline 2>/dev/null && found the agent
+grep -l -a agent.cjs /proc/[0-9]*/cmdline 2>/dev/null && found the agent
 for command in 'touch /tako/io/new' 'mkdir /tako/io/new' 'rm -r /tako/io/channel' 'mv /tako/io/channel /tako/io/other' 'touch /tako/new'; do
   $command 2>/dev/null && found "$command"
 done

@@ -244,7 +244,7 @@ describe.concurrent('kubectl', () => {
     for (const text of [spec, repository]) {
       const fields = text
         .slice(text.indexOf('FIELDS:'))
-        .split(/\n {2}(?=\S)/)
+        .split(/\n {2}(?=\S+\t)/)
         .slice(1);
       expect(fields.length).toBeGreaterThan(5);
       for (const field of fields) expect(field, 'a field without a description').toMatch(/\n {4}\S.{10,}/);

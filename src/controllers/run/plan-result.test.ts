@@ -210,6 +210,14 @@ describe('a step container that died while its Pod was being ended', () => {
     expect(plan(died, { ...killed, deletedAfter: 9_000 }, canceled)).toMatchObject({ verdict: { phase: 'Canceled' } });
   });
 
+  it('given an agent that was killed since it did not end in time, then that is not its failure', () => {
+    expect(plan('', { ...killed, deletedAfter: 9_000 })).toMatchObject({
+      verdict: { phase: 'Failed', reason: 'PodDeleted' },
+      status: { errorType: 'execution_failed' },
+    });
+    expect(plan('', { phase: 'Failed', reason: 'DeadlineExceeded' })).toMatchObject({ verdict: { phase: 'TimedOut' } });
+  });
+
   it('given a step that failed by itself before, then that is the result', () => {
     const failed = { ...died, reason: 'StepFailed' };
     expect(plan(failed, { ...killed, deletedAfter: 9_000 })).toMatchObject({ verdict: { reason: 'StepFailed' } });

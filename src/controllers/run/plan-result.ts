@@ -7,7 +7,7 @@ import { planCompletion } from './plan-completion.ts';
 import { disruption, isBeingEnded, type PodState } from './pod-state.ts';
 import { parseResult } from './result.ts';
 import type { WorkflowObservation } from './workflow-observation.ts';
-import { end, reasonWord, recordAttempt, resultStatus } from './workflow-status.ts';
+import { end, reasonWord, recordAttempt, resultStatus, timedOut } from './workflow-status.ts';
 
 /** How long to wait for the kubelet to say why a container died, after the agent has ended, milliseconds: a few of its relists. */
 const CAUSE_WAIT_MS = 5_000;
@@ -24,6 +24,11 @@ export function planResult(
   if (result === undefined) {
     if (run.spec.cancel === true)
       return end(observation, 'Canceled', 'canceled', 'Canceled', 'the run was canceled', attempt);
+    if (isBeingEnded(pod) && state.cause?.reason !== 'OOMKilled') {
+      const { reason, message } = disruption(pod);
+      if (reason === 'DeadlineExceeded') return timedOut(observation, pod);
+      return end(observation, 'Failed', 'execution_failed', reasonWord(reason), message, attempt);
+    }
     const code = `exit code ${state.exitCode}${state.reason === '' ? '' : `, ${state.reason}`}`;
     const message = `the agent ended without a result: ${state.cause?.message ?? `${code}; its log may say why`}`;
     return end(observation, 'Failed', 'execution_failed', 'AgentFailed', message, attempt);
