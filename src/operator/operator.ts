@@ -1,35 +1,30 @@
-import { API_VERSION, LABELS, MANAGED_BY } from '../api/meta.ts';
-import { takoRepositories, takoRuns } from '../api/resources.ts';
+import { API_VERSION } from '../api/meta.ts';
 import { createRepositoryReader } from '../controllers/repository/reader.ts';
 import { createRepositoryReconciler } from '../controllers/repository/reconciler.ts';
 import { createAdmission } from '../controllers/run/admission.ts';
-import { POD_INDEXES, RUN_INDEXES } from '../controllers/run/indexes.ts';
-import { type LiveRepository, type LiveRun, type ObservedPod, projectPod } from '../controllers/run/observed.ts';
 import { DEFAULT_RUN_OPTIONS, type RunOptions } from '../controllers/run/options.ts';
 import { createRunReconciler } from '../controllers/run/reconciler.ts';
 import { createTakoRunRunner } from '../controllers/run/runner.ts';
 import { createEvaluator } from '../evaluator/evaluator.ts';
-import { buildSubscriberIndex } from '../fanout/subscribers.ts';
 import { createAuthenticator } from '../gateway/authenticate.ts';
 import { createCertificateSource } from '../gateway/certificate-source.ts';
 import { secretCertificateStore } from '../gateway/certificate-store.ts';
 import { createGateway } from '../gateway/server.ts';
-import { createKubeClient, type KubeClient } from '../kube/client.ts';
+import { createKubeClient } from '../kube/client.ts';
 import { systemClock } from '../kube/clock.ts';
 import { type ClusterConfig, loadClusterConfig } from '../kube/config.ts';
 import { createController } from '../kube/controller.ts';
 import { createEventRecorder } from '../kube/events.ts';
 import type { Logger } from '../kube/logger.ts';
 import { createManager, type ManagerOutcome } from '../kube/manager.ts';
-import { controllerOf, keyOf, matchLabels, namespaces, pods as podResource } from '../kube/objects.ts';
-import { createReflector } from '../kube/reflector.ts';
+import { namespaces } from '../kube/objects.ts';
 import { storeSource, toController } from '../kube/source.ts';
-import { byControllerUid, createStore, type ReadonlyStore } from '../kube/store.ts';
 import type { Config } from './config.ts';
 import { createGatewayRuns } from './gateway-runs.ts';
 import { startProbeServer } from './http.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
+import { createMetrics } from './metrics.ts';
 import { createSecretReader } from './secrets.ts';
+import { createReflectors, createStores, repositoriesBySlug, runsWaitingFor, subscriberIndex } from './stores.ts';
 
 export interface OperatorOptions {
   readonly config: Config;
@@ -71,7 +66,13 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
     metrics: metrics.kube,
   });
   const stores = createStores(logger);
-  const reflectors = createReflectors(client, stores, logger, metrics, config.TAKO_WATCH_NAMESPACE);
+  const reflectors = createReflectors({
+    client,
+    stores,
+    logger,
+    metrics: metrics.kube,
+    namespace: config.TAKO_WATCH_NAMESPACE,
+  });
   const evaluator = createEvaluator({});
   const subscribers = subscriberIndex(stores.repositories);
   const secrets = createSecretReader(client);
@@ -95,7 +96,7 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
       storeSource(stores.runs, { map: toController(API_VERSION, 'TakoRun') }),
       storeSource(stores.pods, { map: toController(API_VERSION, 'TakoRun') }),
       storeSource(stores.repositories, {
-        map: event => waitingFor(stores.runs, event.type === 'deleted' ? event.old : event.object),
+        map: event => runsWaitingFor(stores.runs, event.type === 'deleted' ? event.old : event.object),
       }),
     ],
     metrics: metrics.kube,
@@ -110,7 +111,7 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
       options: runOptions(config),
       prepare: { reader, secrets },
       expand: {
-        repositoriesBySlug: (namespace, slug) => stores.repositories.byIndex(SLUG_INDEX, `${namespace} ${slug}`),
+        repositoriesBySlug: (namespace, slug) => repositoriesBySlug(stores.repositories, namespace, slug),
         subscribers,
         evaluator,
         emitter: async name => {
@@ -195,85 +196,6 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
       }
     },
   };
-}
-
-const SLUG_INDEX = 'slug';
-const REPOSITORY_INDEX = 'repository';
-
-function createStores(logger: Logger) {
-  return {
-    runs: createStore<LiveRun>({
-      logger,
-      indexes: {
-        [RUN_INDEXES.owner]: byControllerUid,
-        [RUN_INDEXES.podUid]: run => (run.status?.attempts ?? []).map(attempt => attempt.podUID),
-        [REPOSITORY_INDEX]: unstartedRepository,
-      },
-    }),
-    pods: createStore<ObservedPod>({
-      logger,
-      indexes: {
-        [POD_INDEXES.run]: pod => {
-          const owner = controllerOf(pod);
-          if (owner?.kind !== 'TakoRun') return [];
-          return [keyOf({ namespace: pod.metadata.namespace, name: owner.name })];
-        },
-      },
-    }),
-    repositories: createStore<LiveRepository>({
-      logger,
-      indexes: {
-        [SLUG_INDEX]: ({ metadata, status }) =>
-          status?.slug === undefined ? [] : [`${metadata.namespace} ${status.slug}`],
-      },
-    }),
-  };
-}
-
-/** Runs that have not started yet, by what they may wait for: their repository, or the source of their event. */
-function unstartedRepository({ metadata, spec, status }: LiveRun): string[] {
-  if (status?.phase !== undefined && status.phase !== 'Pending') return [];
-  if (spec.workflow !== undefined) return [`${metadata.namespace} ${spec.workflow.repositoryRef.name}`];
-  return [`${metadata.namespace} event`];
-}
-
-function waitingFor(runs: ReadonlyStore<LiveRun>, { metadata }: LiveRepository): string[] {
-  const { namespace, name } = metadata;
-  const waiting = [`${namespace} ${name}`, `${namespace} event`].flatMap(value =>
-    runs.byIndex(REPOSITORY_INDEX, value),
-  );
-  return waiting.map(run => keyOf(run.metadata));
-}
-
-function createReflectors(
-  client: KubeClient,
-  stores: ReturnType<typeof createStores>,
-  logger: Logger,
-  metrics: Metrics,
-  namespace: string,
-) {
-  const shared = { client, logger, metrics: metrics.kube, ...(namespace === '' ? {} : { namespace }) };
-  return [
-    createReflector({ ...shared, type: takoRuns, store: stores.runs }),
-    createReflector({ ...shared, type: takoRepositories, store: stores.repositories }),
-    createReflector({
-      ...shared,
-      type: podResource,
-      store: stores.pods,
-      labelSelector: matchLabels({ [LABELS.managedBy]: MANAGED_BY, [LABELS.component]: 'run' }),
-      project: projectPod,
-    }),
-  ];
-}
-
-function subscriberIndex(repositories: ReadonlyStore<LiveRepository>) {
-  const index = buildSubscriberIndex();
-  repositories.subscribe(event => {
-    if (event.type === 'deleted')
-      index.remove({ namespace: event.old.metadata.namespace!, name: event.old.metadata.name });
-    else index.upsert(event.object);
-  });
-  return index;
 }
 
 function gatewayNames({ TAKO_GATEWAY_SERVICE: service, POD_NAMESPACE: namespace }: Config): string[] {

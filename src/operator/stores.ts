@@ -1,0 +1,114 @@
+import { LABELS, MANAGED_BY } from '../api/meta.ts';
+import { takoRepositories, takoRuns } from '../api/resources.ts';
+import { POD_INDEXES, RUN_INDEXES } from '../controllers/run/indexes.ts';
+import { type LiveRepository, type LiveRun, type ObservedPod, projectPod } from '../controllers/run/observed.ts';
+import { buildSubscriberIndex, type SubscriberIndex } from '../fanout/subscribers.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { Logger } from '../kube/logger.ts';
+import type { KubeMetrics } from '../kube/metrics.ts';
+import { controllerOf, keyOf, matchLabels, pods as podResource } from '../kube/objects.ts';
+import { createReflector, type Reflector } from '../kube/reflector.ts';
+import { byControllerUid, createStore, type ReadonlyStore, type Store } from '../kube/store.ts';
+
+/** What the operator knows of the cluster. */
+export interface Stores {
+  readonly runs: Store<LiveRun>;
+  readonly pods: Store<ObservedPod>;
+  readonly repositories: Store<LiveRepository>;
+}
+
+/** Repositories by namespace and slug. */
+const SLUG_INDEX = 'slug';
+/** Runs that have not started, by what they may wait for. */
+const REPOSITORY_INDEX = 'repository';
+
+export function createStores(logger: Logger): Stores {
+  return {
+    runs: createStore<LiveRun>({
+      logger,
+      indexes: {
+        [RUN_INDEXES.owner]: byControllerUid,
+        [RUN_INDEXES.podUid]: run => (run.status?.attempts ?? []).map(attempt => attempt.podUID),
+        [REPOSITORY_INDEX]: unstartedRepository,
+      },
+    }),
+    pods: createStore<ObservedPod>({
+      logger,
+      indexes: {
+        [POD_INDEXES.run]: pod => {
+          const owner = controllerOf(pod);
+          if (owner?.kind !== 'TakoRun') return [];
+          return [keyOf({ namespace: pod.metadata.namespace, name: owner.name })];
+        },
+      },
+    }),
+    repositories: createStore<LiveRepository>({
+      logger,
+      indexes: {
+        [SLUG_INDEX]: ({ metadata, status }) =>
+          status?.slug === undefined ? [] : [`${metadata.namespace} ${status.slug}`],
+      },
+    }),
+  };
+}
+
+/** Runs that have not started yet, by what they may wait for: their repository, or the source of their event. */
+function unstartedRepository({ metadata, spec, status }: LiveRun): string[] {
+  if (status?.phase !== undefined && status.phase !== 'Pending') return [];
+  if (spec.workflow !== undefined) return [`${metadata.namespace} ${spec.workflow.repositoryRef.name}`];
+  return [`${metadata.namespace} event`];
+}
+
+/** Keys of the runs that a change of this repository may concern. */
+export function runsWaitingFor(runs: ReadonlyStore<LiveRun>, { metadata }: LiveRepository): string[] {
+  const { namespace, name } = metadata;
+  const waiting = [`${namespace} ${name}`, `${namespace} event`].flatMap(value =>
+    runs.byIndex(REPOSITORY_INDEX, value),
+  );
+  return waiting.map(run => keyOf(run.metadata));
+}
+
+/** TakoRepositories of a namespace by their slug. */
+export function repositoriesBySlug(
+  repositories: ReadonlyStore<LiveRepository>,
+  namespace: string,
+  slug: string,
+): readonly LiveRepository[] {
+  return repositories.byIndex(SLUG_INDEX, `${namespace} ${slug}`);
+}
+
+export interface ReflectorOptions {
+  readonly client: KubeClient;
+  readonly stores: Stores;
+  readonly logger: Logger;
+  readonly metrics: KubeMetrics;
+  /** Empty: all. */
+  readonly namespace: string;
+}
+
+/** Keeps the stores filled. Of Pods only those of runs are watched, and only what decides is kept of them. */
+export function createReflectors({ stores, namespace, ...options }: ReflectorOptions): Reflector[] {
+  const shared = { ...options, ...(namespace === '' ? {} : { namespace }) };
+  return [
+    createReflector({ ...shared, type: takoRuns, store: stores.runs }),
+    createReflector({ ...shared, type: takoRepositories, store: stores.repositories }),
+    createReflector({
+      ...shared,
+      type: podResource,
+      store: stores.pods,
+      labelSelector: matchLabels({ [LABELS.managedBy]: MANAGED_BY, [LABELS.component]: 'run' }),
+      project: projectPod,
+    }),
+  ];
+}
+
+/** Who listens to what, as the repositories say now. */
+export function subscriberIndex(repositories: ReadonlyStore<LiveRepository>): SubscriberIndex {
+  const index = buildSubscriberIndex();
+  repositories.subscribe(event => {
+    if (event.type === 'deleted')
+      index.remove({ namespace: event.old.metadata.namespace!, name: event.old.metadata.name });
+    else index.upsert(event.object);
+  });
+  return index;
+}
