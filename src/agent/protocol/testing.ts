@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import {
   accessSync,
   chmodSync,
@@ -46,6 +47,8 @@ export interface TestContainerOptions extends Partial<Omit<StepContainerOptions,
 export interface TestContainer extends AsyncDisposable {
   readonly container: StepContainer;
   readonly loop: ChildProcess;
+  /** Resolves when the loop has ended, and, unless it was killed, `log()` is complete. */
+  readonly logged: Promise<void>;
   /** The PID of the shell that runs the loop, in our namespace. */
   loopPid(): number;
   /** The io directory. */
@@ -67,11 +70,13 @@ export async function startTestContainer(options: TestContainerOptions): Promise
     const container = await openStepContainer({ name: 'step', ...options, directory: prepared.io });
     loop ??= prepared.startLoop();
     const { pid } = loop;
+    const logged = logEnd(loop);
     await container.hello({ signal: AbortSignal.timeout(10_000) });
     return {
       ...prepared,
       container,
       loop,
+      logged,
       loopPid: () => (options.pidNamespace ? onlyChild(pid!) : pid!),
       async [Symbol.asyncDispose]() {
         await prepared[Symbol.asyncDispose]();
@@ -132,6 +137,13 @@ export function prepareContainer(options: TestContainerOptions) {
       rmSync(root, { recursive: true, force: true });
     },
   };
+}
+
+async function logEnd(loop: ChildProcess): Promise<void> {
+  const closed = once(loop, 'close');
+  const [code] = await once(loop, 'exit');
+  // What a killed loop leaves behind may hold its output open.
+  if (code === 0) await closed;
 }
 
 function loopCommand({ pidNamespace, otherUser }: TestContainerOptions, shell: string, io: string): string[] {

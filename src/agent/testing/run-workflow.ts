@@ -61,8 +61,10 @@ export async function runWorkflow(body: string, options: RunWorkflowOptions = {}
     graceMs,
     workspace,
   });
-  // Closing writes the logs out.
-  for (const { container } of containers.values()) await container.close();
+  for (const { container, logged } of containers.values()) {
+    await container.close();
+    await logged;
+  }
   const logs = Object.fromEntries([...containers].map(([name, { log }]) => [name, log().toString('utf8')]));
   return { result, logs };
 }
