@@ -22,9 +22,9 @@ const ATTACKS: readonly string[] = [
 ];
 
 /** A script that keeps a value in a variable of its own and evaluates that has been warned; it cannot be told from one that checks it. */
-const STORES = /[a-zA-Z_]\w*\+?=|set --|\bfor\b|\bread\b|f\(\)/;
+const STORES = /[a-zA-Z_]\w*(?:\+|:)?=|set --|\bfor\b|\bread\b|f\(\)/;
 const EVALUATES =
-  /\blet\b|\(\(|\[\[|\$\[|(?:declare|typeset|local|export) +-|\beval\b|\btrap\b|\$\{\w+:|\w\[|printf -v|alias|sh\b|\. /;
+  /\blet\b|\(\(|\[\[|\$\[|(?:declare|typeset|local|export) +-|\beval\b|\btrap\b|\$\{\w+:|\w\[|printf -v|alias|sh\b|\. |(?:^|[;\n&|({]\s*)["']*\$/;
 
 /** With TAKO_FUZZ_RUNS=300 it takes minutes and looks at fresh scripts each time; as part of all tests it looks at the same few thousand. */
 const RUNS = Number(process.env.TAKO_FUZZ_RUNS ?? 5);

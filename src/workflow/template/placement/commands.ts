@@ -11,11 +11,11 @@ import {
   findProgram,
   interpreterSource,
   shellSource,
-  unwrap,
 } from './programs.ts';
 import { interpreterRefusal, REFUSALS, wrapperRefusal } from './refusals.ts';
 import { placeSed } from './sed.ts';
 import { placeWord } from './words.ts';
+import { unwrap } from './wrappers.ts';
 
 /** Places the holes of a simple command's words; the first is its name. */
 export function placeCommand(placing: Placing, words: readonly Word[]): void {

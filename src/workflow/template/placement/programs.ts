@@ -126,96 +126,12 @@ export function mayBeStdin(word: Word | undefined): boolean {
 }
 
 /** A path such as `"$DIR/build.sh"`: no values, each expansion quoted, so that it is one argument and no option. */
-function isCertainlyOperand({ parts }: Word): boolean {
+export function isCertainlyOperand({ parts }: Word): boolean {
   const quoted = parts.every(
     part =>
       part.kind === 'literal' || (part.kind === 'parameter' && part.quoting === 'double' && part.word === undefined),
   );
   return quoted && parts.some(part => part.kind === 'literal' && /[./]/.test(part.text));
-}
-
-/** Programs that run the command in their arguments. */
-interface Wrapper {
-  /** Options that take the next word. */
-  readonly options: readonly string[];
-  /** `NAME=value` may stand before the command. */
-  readonly assignments: boolean;
-  /** Arguments of its own before the command. */
-  readonly operands: number;
-  /** Options that bring code or a shell. */
-  readonly code: readonly string[];
-}
-
-function wrapper(options = '', { assignments = false, operands = 0, code = '' } = {}): Wrapper {
-  return { options: options.split(' '), assignments, operands, code: code.split(' ').filter(option => option !== '') };
-}
-
-const WRAPPERS: Readonly<Record<string, Wrapper>> = {
-  builtin: wrapper(),
-  busybox: wrapper(),
-  chroot: wrapper('', { operands: 1 }),
-  command: wrapper(),
-  doas: wrapper('-u -C', { code: '-s' }),
-  env: wrapper('-u -C --unset --chdir', { assignments: true, code: '-S --split-string' }),
-  exec: wrapper('-a'),
-  flock: wrapper('-w -E --timeout', { operands: 1, code: '-c --command' }),
-  gosu: wrapper('', { operands: 1 }),
-  ionice: wrapper('-c -n -p'),
-  nice: wrapper('-n --adjustment'),
-  nohup: wrapper(),
-  setpriv: wrapper(),
-  setsid: wrapper(),
-  stdbuf: wrapper('-i -o -e'),
-  'su-exec': wrapper('', { operands: 1 }),
-  sudo: wrapper('-u -g -h -p -C -r -t -T -U -R -D', { assignments: true, code: '-s -i' }),
-  time: wrapper('-o -f'),
-  timeout: wrapper('-s -k --signal --kill-after', { operands: 1 }),
-  tini: wrapper(),
-  unshare: wrapper(),
-  xargs: wrapper('-I -i -n -P -L -d -E -s -a --arg-file --delimiter'),
-};
-
-const ASSIGNMENT = /^[A-Za-z_][A-Za-z0-9_]*=/;
-
-/** How a word before a wrapped command is to be taken. */
-export type WrapperArgument = { readonly index: number; readonly kind: 'assignment' | 'attached' | 'unclear' };
-export interface WrappedCommand {
-  /** Words with values or expansions before the command. */
-  readonly arguments: readonly WrapperArgument[];
-  /** Where the command begins; undefined when there is none, or nobody can tell. */
-  readonly command: number | undefined;
-}
-
-/** Finds the command in the arguments of a program that runs it; undefined for other programs. */
-export function unwrap(words: readonly Word[]): WrappedCommand | undefined {
-  const name = baseName(commandPath(words[0]) ?? '');
-  if (!Object.hasOwn(WRAPPERS, name)) return undefined;
-  const spec = WRAPPERS[name]!;
-  const found: WrapperArgument[] = [];
-  let operands = spec.operands;
-  for (let index = 1; index < words.length; index++) {
-    const word = words[index]!;
-    const text = literalText(word);
-    const head = headText(word);
-    if (spec.assignments && ASSIGNMENT.test(head)) {
-      if (text === undefined) found.push({ index, kind: 'assignment' });
-    } else if (text === undefined && head.length > 1 && head.startsWith('-')) {
-      found.push({ index, kind: 'attached' });
-    } else if (text === undefined && !(isCertainlyOperand(word) && operands > 0)) {
-      found.push({ index, kind: 'unclear' });
-      return { arguments: found, command: undefined };
-    } else if (text !== undefined && spec.code.some(option => text === option || text.startsWith(`${option}=`))) {
-      found.push({ index: index + 1, kind: 'unclear' });
-      return { arguments: found, command: undefined };
-    } else if (text?.startsWith('-')) {
-      if (spec.options.includes(text)) {
-        index++;
-        if (literalText(words[index]) === undefined) found.push({ index, kind: 'unclear' });
-      }
-    } else if (operands > 0) operands--;
-    else return { arguments: found, command: index };
-  }
-  return { arguments: found, command: undefined };
 }
 
 /** The unquoted text that a word begins with. */

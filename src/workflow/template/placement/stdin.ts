@@ -2,7 +2,8 @@ import { ShellSyntaxError } from '../shell/cursor.ts';
 import { parseScript } from '../shell/parse.ts';
 import type { Command, List, SimpleCommand, Word } from '../shell/syntax.ts';
 import { literalText } from '../shell/words.ts';
-import { canVanish, commandPath, findProgram, interpreterSource, mayBeStdin, shellSource, unwrap } from './programs.ts';
+import { canVanish, commandPath, findProgram, interpreterSource, mayBeStdin, shellSource } from './programs.ts';
+import { unwrap } from './wrappers.ts';
 
 /** Whether a command takes what it reads for code: a shell or an interpreter without a file, somewhere in it. */
 export function readsCode(command: Command): boolean {
