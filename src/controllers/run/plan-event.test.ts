@@ -141,6 +141,12 @@ describe('an event that goes out', () => {
     });
   });
 
+  it('given subscribers elsewhere that do not accept it, then the event does not speak of them', () => {
+    expect(plan({ expansion: expanded(2, { subscribersFound: 9, withoutConsent: 6 }) }).events).toMatchObject([
+      { reason: 'EventEmitted', message: '2 of 3 subscribers run' },
+    ]);
+  });
+
   it('given no subscriber, then it has succeeded at once and says why nothing runs', () => {
     expect(plan({ expansion: expanded(0) })).toMatchObject({
       verdict: {

@@ -78,7 +78,8 @@ function fail(observation: EventObservation, { reason, message }: { reason: stri
 /** The event went out: from here on it is never matched again, whatever the repositories say later. */
 function latch(observation: EventObservation, expansion: Expanded): Decision {
   const { run } = observation;
-  const message = `${expansion.children.length} of ${expansion.subscribersFound} subscribers run`;
+  const { children, subscribersFound, withoutConsent } = expansion;
+  const message = `${children.length} of ${subscribersFound - withoutConsent} subscribers run`;
   const warning =
     expansion.warning === undefined
       ? []
