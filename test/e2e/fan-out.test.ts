@@ -1,6 +1,6 @@
 import { describe, expect, vi } from 'vitest';
 import { announce, built, runSource, source, subscriber, subscribers } from './fixture/fan-out.ts';
-import { mostPodsAtOnce } from './fixture/pods.ts';
+import { agentRuns, mostPodsAtOnce } from './fixture/pods.ts';
 import { outcome } from './fixture/run-handle.ts';
 import { test } from './fixture/tako.ts';
 
@@ -154,6 +154,84 @@ describe.concurrent('an event', () => {
     expect(outcome(ended)).toMatchObject({ phase: 'Canceled', errorType: 'canceled', reason: 'Canceled' });
     expect(ended.status?.childrenSummary).toMatchObject({ total: 3, canceled: 3 });
     await Promise.all(event.children().map(child => child.podsReleased()));
+  });
+});
+
+describe.concurrent('a tree', () => {
+  test('given its root is deleted while the children run, then nothing of it is left', async ({ tako }) => {
+    await Promise.all([source(tako, [announce()]), subscribers(tako, 3, subscriber(['sleep 600']))]);
+    const run = await tako.run(runSource);
+    await run.phase('Waiting');
+    await tako.wait(
+      'all children to run',
+      () => run.children().filter(child => child.pods().some(agentRuns))[2],
+      60_000,
+    );
+    const all = [run, ...run.descendants()];
+
+    await run.delete();
+
+    await Promise.all(all.map(one => one.gone()));
+    await Promise.all(all.map(one => one.noPod()));
+  });
+
+  test('given a child is deleted while the root waits for it, then it counts as canceled', async ({ tako }) => {
+    const barrier = await tako.barrier(3);
+    await Promise.all([
+      source(tako, [announce()]),
+      subscribers(tako, 2, subscriber([`wget -q -O /dev/null ${barrier.url}`])),
+    ]);
+    const run = await tako.run(runSource);
+    await tako.wait('both children to be there', () => barrier.visitors[1], 60_000);
+    await run.phase('Waiting');
+
+    const [first] = run.children();
+    await first!.delete();
+    await first!.gone();
+    barrier.open();
+
+    const ended = await run.ended();
+    expect(outcome(ended)).toMatchObject({ phase: 'Failed', errorType: 'workflow_failed', reason: 'ChildrenFailed' });
+    expect(ended.status?.childrenSummary).toMatchObject({ total: 2, completed: 1, canceled: 1 });
+    await first!.noPod();
+  });
+
+  test('given the largest payload and inputs full of what shells and YAML care for, then they arrive', async ({
+    tako,
+  }) => {
+    const text = '$(x)"\'\n'.repeat(5_000);
+    const input = '`$$#{\t'.repeat(2_000);
+    await Promise.all([
+      source(tako),
+      tako.repository('child', {
+        workflows: {
+          main: {
+            inputs: { text: { type: 'string' } },
+            steps: [
+              {
+                id: 'count',
+                run: 'printf %s "{{ .inputs.text }}" | wc -c; printf %s "{{ .event.payload.text }}" | wc -c',
+                produces: { outputs: { bytes: 'from_stdout' } },
+              },
+            ],
+          },
+        },
+        subscriptions: [
+          {
+            artifact: 'acme/source:default',
+            events: ['built'],
+            workflow: 'main',
+            inputs: { text: '{{ .event.payload.input }}' },
+          },
+        ],
+      }),
+    ]);
+
+    const event = await tako.run({ event: built({ text, input }) });
+    const ended = await event.ended();
+
+    expect(outcome(ended)).toMatchObject({ phase: 'Succeeded' });
+    expect(event.children()[0]?.now().status?.outputs).toEqual({ 'count.bytes': `${input.length}\n${text.length}` });
   });
 });
 
