@@ -18,7 +18,7 @@ import { parseResult } from '../controllers/run/result.ts';
 import { runAgent } from './agent.ts';
 import type { AgentResult, Assignment } from './contract.ts';
 import { prepareContainer } from './protocol/testing.ts';
-import { assignmentOf } from './testing/builders.ts';
+import { assignmentOf, workflowOf } from './testing/builders.ts';
 import { startTlsServer, tokenFile } from './testing/tls-server.ts';
 
 const FILE = `version: 0.1.0
@@ -40,7 +40,6 @@ const digest = createHash('sha256').update(FILE).digest('hex');
 let root: string;
 let server: GitServer;
 let commit: string;
-let crlfCommit: string;
 beforeAll(async () => {
   root = mkdtempSync(path.join(tmpdir(), 'tako-agent-'));
   const files = { 'tako.yml': FILE, 'build.sh': { content: '#!/bin/sh\necho "1.4.0-$1"\n', executable: true } };
@@ -48,9 +47,6 @@ beforeAll(async () => {
     commits: [{ files, tags: ['v1.4.0'] }],
   });
   commit = created.commits[0]!;
-  const attributes = { ...files, '.gitattributes': 'tako.yml text eol=crlf\n' };
-  const other = await createRepository(path.join(root, 'git/acme/crlf.git'), { commits: [{ files: attributes }] });
-  crlfCommit = other.commits[0]!;
   server = await startGitServer({ root: path.join(root, 'git') });
 });
 afterAll(async () => {
@@ -76,7 +72,6 @@ interface Options {
   readonly withoutLoop?: boolean;
   /** Called with the workspace when everything is in place. */
   readonly onStart?: (workspace: string) => void;
-  readonly onEnd?: (workspace: string) => void;
 }
 
 /** An agent with one step container, as in a Pod, but as plain processes. */
@@ -117,7 +112,6 @@ async function run(options: Options = {}): Promise<Run> {
     stop: options.stop ?? new AbortController().signal,
     print: line => lines.push(line),
   });
-  options.onEnd?.(at('workspace'));
   return { result, message: readFileSync(at('termination-log'), 'utf8'), lines, log: container.log().toString('utf8') };
 }
 
@@ -161,17 +155,10 @@ describe('an agent', () => {
     expect(log).toBe('');
   });
 
-  it('given attributes that change the line ends of the checked-out workflow file, then the bytes of the commit count', async () => {
-    const repository = { url: `${server.url}/acme/crlf.git`, commit: crlfCommit };
-    let checkedOut = '';
-    const { result } = await run({
-      repository,
-      onEnd: workspace => {
-        checkedOut = readFileSync(path.join(workspace, 'tako.yml'), 'utf8');
-      },
-    });
-    expect(checkedOut).toBe(FILE.replaceAll('\n', '\r\n'));
-    expect(result).toMatchObject({ state: 'succeeded', outputs: { 'build.version': '1.4.0-minor' } });
+  it('given a workflow that comes along, then it is run, and the file is not looked at', async () => {
+    const definition = workflowOf('steps:\n  - {id: say, run: echo brought, produces: {outputs: {what: from_stdout}}}');
+    const { result } = await run({ assignment: { definition }, repository: { configDigest: 'f'.repeat(64) } });
+    expect(result).toMatchObject({ state: 'succeeded', outputs: { 'say.what': 'brought' } });
   });
 
   it.each(['other', 'constructor'])(

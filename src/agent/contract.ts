@@ -1,5 +1,5 @@
 import type { ErrorType, StepStatus } from '../api/takorun.ts';
-import type { JsonValue } from '../workflow/types.ts';
+import type { JsonValue, Workflow } from '../workflow/types.ts';
 
 /**
  * What the operator and the agent in a run's Pod say to each other. Types and constants only: the agent loads this file, and it
@@ -46,6 +46,12 @@ export function secretVariable(name: string): string {
   return `TAKO_SECRET_${name}`;
 }
 
+/**
+ * Longest `definition`, bytes of JSON. All of an assignment is one variable, which Linux limits to 128 KiB (MAX_ARG_STRLEN, execve(2)), and
+ * payload and inputs may take 80 of them.
+ */
+export const MAX_DEFINITION_BYTES = 32 * 1024;
+
 /** A step container as the agent knows it. */
 export interface AssignedContainer {
   /** Name of the container and of its directory below `PATHS.io`. */
@@ -71,7 +77,13 @@ export interface Assignment {
     /** Whether `PATHS.gitCredentials` is mounted. */
     readonly credentials: boolean;
   };
+  /** The workflow's name. */
   readonly workflow: string;
+  /**
+   * The workflow as the operator has read it at that commit. It spares the agent the parser, which is half of its start and 8 MiB. Absent
+   * when it has more than `MAX_DEFINITION_BYTES`: then the agent reads the file, and holds it against `configDigest`.
+   */
+  readonly definition?: Workflow;
   /** Converted and checked against the workflow's inputs. */
   readonly inputs: Readonly<Record<string, string | number | boolean>>;
   /** The event that started the run, for templates; absent when none did. */

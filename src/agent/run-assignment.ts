@@ -1,18 +1,13 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readBlob } from '../git/blob.ts';
 import { checkout } from '../git/checkout.ts';
 import { GitError } from '../git/errors.ts';
 import { parseGitUrl } from '../git/url.ts';
-import { readWorkTreeFile } from '../git/work-tree.ts';
-import { formatFileError } from '../workflow/file-error.ts';
-import { ownValue } from '../workflow/objects.ts';
-import { parseTakoFile } from '../workflow/parse.ts';
 import type { Workflow } from '../workflow/types.ts';
 import { createCondition } from './condition.ts';
 import { type AgentResult, type Assignment, PROTOCOL_VERSION } from './contract.ts';
 import type { CheckoutFacts } from './environment.ts';
 import type { GatewayClient } from './gateway-client.ts';
+import { PreparationError } from './preparation-error.ts';
 import { openStepContainer, type StepContainer } from './protocol/container.ts';
 import { ProtocolError } from './protocol/errors.ts';
 import type { Mask } from './protocol/mask.ts';
@@ -42,19 +37,6 @@ export interface AgentPaths {
   /** For what only the agent sees. */
   readonly state: string;
   readonly gitCredentials: string;
-}
-
-/** Longest workflow file, bytes; the operator has refused larger ones already. */
-const MAX_FILE_BYTES = 1024 * 1024;
-
-/** A failure before the first step: the run is execution_failed. */
-class PreparationError extends Error {
-  readonly reason: string;
-
-  constructor(reason: string, message: string) {
-    super(message);
-    this.reason = reason;
-  }
 }
 
 /** Checks the commit out, runs the workflow and says how it ended. Never rejects. */
@@ -146,8 +128,8 @@ async function prepare(
       timeoutMs: assignment.gitTimeoutMs,
       signal,
     });
-    const bytes = await readConfig(repository, paths.workspace, gitDirectory, signal);
-    return { workflow: readWorkflow(assignment, bytes), facts };
+    const workflow = assignment.definition ?? (await readLongWorkflow(assignment, gitDirectory, signal));
+    return { workflow, facts };
   } catch (error) {
     if (error instanceof GitError) {
       throw new PreparationError('CheckoutFailed', `the checkout of ${repository.slug} failed: ${error.message}`);
@@ -156,41 +138,8 @@ async function prepare(
   }
 }
 
-/**
- * The workflow file as the operator has read it. The checked-out file is nearly always just that, and takes two processes less than
- * asking Git; where .gitattributes changed its line ends, or a link is in the way, the blob decides.
- */
-async function readConfig(
-  repository: Assignment['repository'],
-  workTree: string,
-  gitDirectory: string,
-  signal: AbortSignal,
-): Promise<Buffer> {
-  const file = { path: repository.path, maxBytes: MAX_FILE_BYTES };
-  const written = await readWorkTreeFile({ ...file, workTree });
-  if (written !== undefined && digestOf(written) === repository.configDigest) return written;
-  const blob = await readBlob({ ...file, gitDirectory, commit: repository.commit, signal });
-  if (digestOf(blob) === repository.configDigest) return blob;
-  // The operator decided on the Pod with that very file; another one under the same commit means that somebody lies.
-  throw new PreparationError(
-    'ConfigDigestMismatch',
-    `${repository.path} of ${repository.commit} is not the file that the operator has read: the Git server gave two answers`,
-  );
-}
-
-function digestOf(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
-function readWorkflow(assignment: Assignment, bytes: Buffer): Workflow {
-  const { repository } = assignment;
-  const parsed = parseTakoFile(bytes, { path: repository.path });
-  if (!parsed.ok) {
-    throw new PreparationError('InvalidConfig', parsed.errors.map(formatFileError).join('; '));
-  }
-  const workflow = ownValue(parsed.file.workflows, assignment.workflow);
-  if (workflow === undefined) {
-    throw new PreparationError('WorkflowNotFound', `${repository.path} has no workflow ${assignment.workflow}`);
-  }
-  return workflow;
+/** The parser is loaded for it alone: it is most of what the agent could load. */
+async function readLongWorkflow(assignment: Assignment, gitDirectory: string, signal: AbortSignal): Promise<Workflow> {
+  const { readWorkflow } = await import('./workflow-file.ts');
+  return await readWorkflow(assignment, gitDirectory, signal);
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ASSIGNMENT_VARIABLE, type Assignment } from '../../agent/contract.ts';
+import { ASSIGNMENT_VARIABLE, type Assignment, MAX_DEFINITION_BYTES } from '../../agent/contract.ts';
 import { STEP_LOOP } from '../../agent/protocol/loop.ts';
 import type { TakoRepositorySpec } from '../../api/takorepository.ts';
 import type { Pod } from '../../kube/objects.ts';
@@ -46,6 +46,22 @@ function assignmentOf(pod: Pod): Assignment {
 }
 
 describe('the Pod of a run', () => {
+  it('given a workflow, then the agent gets it as the operator has read it', () => {
+    const given = input({ steps: '- echo "$HOME {{ .trigger.tag }} $(date) $$"' });
+    expect(assignmentOf(buildPod(given))).toMatchObject({ workflow: 'release', definition: given.workflow });
+  });
+
+  it.each([
+    ['as long as it may be', 0, true],
+    ['a byte longer', 1, false],
+  ])('given a workflow that is %s, then whether the agent gets it: %s beyond is %s', (_, beyond, brought) => {
+    const steps = (length: number) => `- ${'x'.repeat(length)}`;
+    const others = Buffer.byteLength(JSON.stringify(prepared(steps(1)).workflow)) - 1;
+    const assignment = assignmentOf(build({ steps: steps(MAX_DEFINITION_BYTES - others + beyond) }));
+    expect(assignment.workflow).toBe('release');
+    expect(assignment.definition !== undefined).toBe(brought);
+  });
+
   it('given a run, then its Pod is owned and tracked by it, and named for the attempt', () => {
     const pod = build({ attempt: 2 });
     expect(pod.metadata).toMatchObject({
