@@ -57,7 +57,13 @@ export function stringMap(description: string, maxValue = 4096, maxEntries = 64)
 
 export const conditionSchema = z
   .object({
-    type: z.string().min(1).max(316).describe('Type of the condition: Ready, Reconciling or Stalled.'),
+    type: z
+      .string()
+      .min(1)
+      .max(316)
+      .describe(
+        'Type of the condition: Ready, Reconciling or Stalled. A warning has one of its own, such as DeepTree.',
+      ),
     status: z.enum(['True', 'False', 'Unknown']).describe('True, False or Unknown.'),
     observedGeneration: z.int().min(0).optional().describe('The metadata.generation that the condition was set for.'),
     lastTransitionTime: time('When the status last changed.'),

@@ -20,6 +20,8 @@ export const MAX_INPUT_BYTES = 16 * 1024;
 export const MAX_DETAILED_ERRORS = 100;
 /** How many skipped subscribers a parent names. */
 export const MAX_SKIPPED = 100;
+/** How many children a dry run lists. */
+export const MAX_PLANNED = 100;
 
 const workflowRunSchema = z
   .object({
@@ -150,7 +152,12 @@ export const takoRunSpecSchema = z
         'Run equal children (repository, workflow and inputs) once per event, or once in the whole tree. Default Event.',
       ),
     idempotent: z.boolean().optional().describe('An equal event within 24 hours takes the result of the first one.'),
-    dryRun: z.boolean().optional().describe('Only say who would run.'),
+    dryRun: z
+      .boolean()
+      .optional()
+      .describe(
+        'Creates nothing. Of an event, status.fanOut then says who would run, with which inputs, and who not and why.',
+      ),
     timeout: duration('Time limit of the run and of all below it. Default: that of the repository, or 1h.').optional(),
     childTimeout: duration('Time limit of each child.').optional(),
     queueTimeout: duration('How long a run may wait for its turn.').optional(),
@@ -248,6 +255,14 @@ const skippedSchema = z.object({
   message: z.string().max(512).optional().describe('Why, for people.'),
 });
 
+const plannedSchema = z.object({
+  repository: z.string().max(255).describe('owner/repo of the subscriber.'),
+  namespace: z.string().min(1).max(63).describe('Namespace that the run would be in.'),
+  workflow: z.string().max(128).describe('The workflow that would run.'),
+  revision: z.string().max(64).describe('The commit that would run.'),
+  inputs: stringMap('The inputs that it would get.', MAX_INPUT_BYTES).optional(),
+});
+
 const fanOutSchema = z
   .object({
     eventId: z.string().max(128).optional().describe('Identity of the event.'),
@@ -266,6 +281,13 @@ const fanOutSchema = z
       .max(MAX_SKIPPED)
       .optional()
       .describe('The first of those that did not run, with the reason.'),
+    plannedCount: count('Of a dry run: children that would be created.').optional(),
+    planned: z
+      .array(plannedSchema)
+      .max(MAX_PLANNED)
+      .optional()
+      .describe('Of a dry run: the first of the children that would be created, at most 40 KiB of them.'),
+    plannedOmitted: count('Of a dry run: children that would be created and are not listed.').optional(),
   })
   .describe('What became of the event.');
 
@@ -337,6 +359,7 @@ export type TreeSummary = z.infer<typeof treeSummarySchema>;
 export type Attempt = z.infer<typeof attemptSchema>;
 export type StepStatus = z.infer<typeof stepStatusSchema>;
 export type SkippedSubscriber = z.infer<typeof skippedSchema>;
+export type PlannedRun = z.infer<typeof plannedSchema>;
 export type DetailedError = z.infer<typeof detailedErrorSchema>;
 
 export const TERMINAL_PHASES: ReadonlySet<Phase> = new Set(['Succeeded', 'Failed', 'TimedOut', 'Canceled']);

@@ -104,6 +104,13 @@ export const configSchema = z.object({
     DEFAULT_RUN_OPTIONS.childrenTtlMs,
     'How long children stay after the root of their tree ended.',
   ),
+  TAKO_TREE_BUDGET: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(DEFAULT_RUN_OPTIONS.treeBudget)
+    .describe('How many runs of workflows a tree may have below its root. An event that would add more fails.'),
   TAKO_RUN_WORKERS: z.coerce.number().int().min(1).max(256).default(16).describe('Runs reconciled at the same time.'),
   TAKO_REPOSITORY_WORKERS: z.coerce
     .number()

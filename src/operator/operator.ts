@@ -222,5 +222,6 @@ function runOptions(config: Config): RunOptions {
     gitTimeoutMs: config.TAKO_AGENT_GIT_TIMEOUT,
     podRetentionMs: config.TAKO_POD_RETENTION,
     childrenTtlMs: config.TAKO_CHILDREN_TTL,
+    treeBudget: config.TAKO_TREE_BUDGET,
   };
 }

@@ -48,7 +48,7 @@ export function nextStatus(run: LiveRun, decision: Decision, now: number): TakoR
     observedGeneration: generation,
     phase: verdict.phase,
     message: clip(verdict.message, MAX_MESSAGE),
-    conditions: runConditions(verdict, run.status?.conditions, generation, rfc3339(now)),
+    conditions: runConditions(verdict, run.status?.conditions, generation, rfc3339(now), decision.warnings),
   });
 }
 

@@ -52,6 +52,26 @@ describe('conditions of a run', () => {
     expect(conditions[0]?.message.isWellFormed()).toBe(true);
   });
 
+  it('given a warning, then it has a condition of its own, which stays with the run and is told anew only in its message', () => {
+    const running = { phase: 'Waiting', reason: 'A', message: '' } as const;
+    const warned = runConditions(running, undefined, 1, BEFORE, [{ type: 'DeepTree', message: 'level 7' }]);
+    expect(warned.at(-1)).toEqual({
+      type: 'DeepTree',
+      status: 'True',
+      observedGeneration: 1,
+      lastTransitionTime: BEFORE,
+      reason: 'DeepTree',
+      message: 'level 7',
+    });
+    const ended = runConditions({ phase: 'Succeeded', reason: 'B', message: '' }, warned, 1, NOW);
+    expect(ended.map(({ type }) => type)).toEqual(['Ready', 'Reconciling', 'Stalled', 'DeepTree']);
+    expect(ended.at(-1)).toEqual(warned.at(-1));
+    const again = runConditions(running, ended, 2, NOW, [{ type: 'DeepTree', message: 'level 8' }]);
+    expect(again.filter(({ type }) => type === 'DeepTree')).toMatchObject([
+      { message: 'level 8', lastTransitionTime: BEFORE },
+    ]);
+  });
+
   it('property: kstatus never sees two states at once', () => {
     fc.assert(
       fc.property(fc.constantFrom(...PHASES), fc.constantFrom(...PHASES), (one, other) => {

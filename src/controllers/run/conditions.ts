@@ -1,5 +1,6 @@
 import type { Condition } from '../../api/common.ts';
 import type { Phase } from '../../api/takorun.ts';
+import type { TreeWarning } from './decision.ts';
 import { clip } from './status.ts';
 
 /** What a run's conditions say, before times and generations are added. */
@@ -17,15 +18,18 @@ const MAX_MESSAGE = 2_048;
  * Ready, Reconciling and Stalled as kstatus reads them
  * (https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md): going on is Reconciling=True, a good end is
  * Ready=True, a bad end is Stalled=True. `lastTransitionTime` moves only when a status does.
+ *
+ * Warnings get conditions beside them, which kstatus does not look at. A warning that was given stays: what it warned of has happened.
  */
 export function runConditions(
   verdict: Verdict,
   previous: readonly Condition[] | undefined,
   generation: number,
   now: string,
+  warnings: readonly TreeWarning[] = [],
 ): Condition[] {
   const states = statesOf(verdict.phase);
-  return (['Ready', 'Reconciling', 'Stalled'] as const).map(type => {
+  const own = (['Ready', 'Reconciling', 'Stalled'] as const).map(type => {
     const before = previous?.find(condition => condition.type === type);
     const status = states[type];
     return {
@@ -37,6 +41,19 @@ export function runConditions(
       message: clip(verdict.message, MAX_MESSAGE),
     };
   });
+  const given = warnings.map(({ type, message }): Condition => {
+    const before = previous?.find(condition => condition.type === type);
+    return {
+      type,
+      status: 'True',
+      observedGeneration: generation,
+      lastTransitionTime: before?.lastTransitionTime ?? now,
+      reason: type,
+      message: clip(message, MAX_MESSAGE),
+    };
+  });
+  const replaced = new Set([...own, ...given].map(({ type }) => type));
+  return [...own, ...(previous ?? []).filter(({ type }) => !replaced.has(type)), ...given];
 }
 
 function statesOf(phase: Phase): Record<'Ready' | 'Reconciling' | 'Stalled', Condition['status']> {

@@ -13,6 +13,13 @@ export type Action =
   | { readonly kind: 'deleteRun'; readonly name: string; readonly uid: string }
   | { readonly kind: 'deleteChildren' };
 
+/** Something to look at that stops nothing: a condition of its own, beside those that say how the run stands. */
+export interface TreeWarning {
+  /** Type and reason of the condition, and reason of the event. */
+  readonly type: 'DeepTree' | 'LargeTree';
+  readonly message: string;
+}
+
 export interface EventIntent {
   readonly type: 'Normal' | 'Warning';
   /** Same word as the condition's reason. */
@@ -26,6 +33,8 @@ export interface Decision {
   /** The status without conditions and generation, which follow from `verdict`. Absent: leave the status alone. */
   readonly status?: Omit<TakoRunStatus, 'conditions' | 'observedGeneration' | 'phase' | 'message'>;
   readonly verdict?: Verdict;
+  /** Conditions to add; those that are there stay. */
+  readonly warnings?: readonly TreeWarning[];
   readonly after: readonly Action[];
   readonly events: readonly EventIntent[];
   readonly requeueAfterMs?: number | undefined;

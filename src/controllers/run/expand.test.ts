@@ -5,25 +5,30 @@ import { RunConflictError } from '../../fanout/runner.ts';
 import { buildSubscriberIndex } from '../../fanout/subscribers.ts';
 import { buildRepository, buildSubscription, type RepositoryOptions } from '../../fanout/testing/builders.ts';
 import { createMemoryRunner } from '../../fanout/testing/memory-runner.ts';
+import { createStore } from '../../kube/store.ts';
 import { type ExpandContext, expandEvent } from './expand.ts';
+import { inTree, RUN_INDEXES } from './indexes.ts';
 import type { LiveRun } from './observed.ts';
 import { CREATED, eventRun, repository } from './testing/builders.ts';
+import { createTreeBudget } from './tree-budget.ts';
 
 const evaluator = createEvaluator();
 afterAll(() => evaluator.close());
 
 function harness(subscribers: RepositoryOptions[] = [{ name: 'app-one' }, { name: 'app-two' }]) {
   const runner = createMemoryRunner();
+  const runs = createStore<LiveRun>({ indexes: { [RUN_INDEXES.tree]: inTree } });
   const context: ExpandContext = {
     repositoriesBySlug: (namespace, slug) => (namespace === 'team' && slug === 'acme/core-lib' ? [repository()] : []),
     subscribers: buildSubscriberIndex(subscribers.map(buildRepository)),
     evaluator,
     emitter: async name => ({ name, labels: {} }),
     runner,
+    budget: createTreeBudget(runs, 100),
   };
   const expand = (run: LiveRun = eventRun(), changes: Partial<ExpandContext> = {}) =>
     expandEvent(run, CREATED + 3_600_000, CREATED, { ...context, ...changes }, AbortSignal.timeout(10_000));
-  return { runner, expand };
+  return { runner, runs, expand };
 }
 
 describe('the expansion of an event', () => {
@@ -94,7 +99,10 @@ describe('the expansion of an event', () => {
   it('given a dry run, then the plan is told and nothing is created', async () => {
     const { runner, expand } = harness();
     const expansion = await expand(eventRun({ spec: { dryRun: true } }));
-    expect(expansion.kind === 'expanded' && expansion.children).toHaveLength(2);
+    expect(expansion).toMatchObject({
+      kind: 'planned',
+      children: [{ slug: 'acme/app-one' }, { slug: 'acme/app-two' }],
+    });
     expect(runner.runs()).toEqual([]);
   });
 
@@ -151,7 +159,27 @@ describe('the expansion of an event', () => {
     const run = eventRun({ parent: { depth: MAX_DEPTH, step: 'emit' } });
     expect(await expand(run)).toMatchObject({
       kind: 'expanded',
-      warning: expect.stringContaining(`level ${MAX_DEPTH}`),
+      warnings: [{ type: 'DeepTree', message: expect.stringContaining(`level ${MAX_DEPTH}`) }],
+    });
+  });
+
+  it('given a tree that would grow over its budget, then it fails with the counts and starts nothing', async () => {
+    const { runner, expand } = harness(Array.from({ length: 101 }, (_, index) => ({ name: `app-${index}` })));
+    expect(await expand()).toMatchObject({
+      kind: 'failed',
+      reason: 'TreeBudgetExceeded',
+      message: expect.stringMatching(/has 0 runs, and this event would add 101: a tree has at most 100/),
+    });
+    expect(runner.runs()).toEqual([]);
+    const dryRun = await expand(eventRun({ spec: { dryRun: true } }));
+    expect(dryRun).toMatchObject({ kind: 'failed', reason: 'TreeBudgetExceeded' });
+  });
+
+  it('given a tree that gets near its budget, then there is a warning', async () => {
+    const { expand } = harness(Array.from({ length: 80 }, (_, index) => ({ name: `app-${index}` })));
+    expect(await expand()).toMatchObject({
+      kind: 'expanded',
+      warnings: [{ type: 'LargeTree', message: expect.stringContaining('80 runs of at most 100') }],
     });
   });
 

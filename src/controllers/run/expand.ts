@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import type { SkippedSubscriber } from '../../api/takorun.ts';
 import type { Evaluator } from '../../evaluator/evaluator.ts';
-import { childRun, planChildren } from '../../fanout/children.ts';
+import { childRun, type PlannedChild, planChildren } from '../../fanout/children.ts';
 import type { EmitterNamespace } from '../../fanout/consent.ts';
 import { checkPayload } from '../../fanout/fingerprint.ts';
 import { resolveInputs } from '../../fanout/inputs.ts';
@@ -12,22 +12,28 @@ import type { WorkflowRunner } from '../../fanout/runner.ts';
 import type { Subscriber, SubscriberIndex } from '../../fanout/subscribers.ts';
 import { eventVariables } from '../../workflow/cel/variables.ts';
 import type { JsonObject } from '../../workflow/types.ts';
+import type { TreeWarning } from './decision.ts';
 import type { LiveRepository, LiveRun } from './observed.ts';
+import type { TreeBudget } from './tree-budget.ts';
 
 /** What became of an event's matching. */
 export type Expansion =
   | { readonly kind: 'waiting'; readonly reason: string; readonly message: string }
   | { readonly kind: 'failed'; readonly reason: string; readonly message: string }
-  | {
-      readonly kind: 'expanded';
-      readonly children: readonly RunManifest[];
-      readonly subscribersFound: number;
-      readonly withoutConsent: number;
-      readonly deduplicated: number;
-      readonly skippedCount: number;
-      readonly skipped: readonly SkippedSubscriber[];
-      readonly warning?: string;
-    };
+  /** Its children exist. */
+  | (Matching & { readonly kind: 'expanded'; readonly children: readonly RunManifest[] })
+  /** A dry run: these would be its children. */
+  | (Matching & { readonly kind: 'planned'; readonly children: readonly PlannedChild[] });
+
+/** Who listens, and who does not run. */
+export interface Matching {
+  readonly subscribersFound: number;
+  readonly withoutConsent: number;
+  readonly deduplicated: number;
+  readonly skippedCount: number;
+  readonly skipped: readonly SkippedSubscriber[];
+  readonly warnings: readonly TreeWarning[];
+}
 
 export interface ExpandContext {
   /** TakoRepositories of the event's namespace whose slug is `slug`. */
@@ -36,6 +42,7 @@ export interface ExpandContext {
   readonly evaluator: Evaluator;
   readonly emitter: (namespace: string) => Promise<EmitterNamespace>;
   readonly runner: Pick<WorkflowRunner, 'start'>;
+  readonly budget: Pick<TreeBudget, 'check' | 'take'>;
 }
 
 /** Children that are created at the same time; the client's rate limit is the real bound. */
@@ -70,8 +77,10 @@ export async function expandEvent(
   const lineage = checkLineage(run, plan.children);
   if (!lineage.ok) return { kind: 'failed', reason: lineage.reason, message: lineage.message };
 
-  const children = plan.children.map(child => childRun(run, child, { now, deadlineMs }));
-  if (run.spec.dryRun !== true) await startAll(children, context.runner, signal);
+  const isDryRun = run.spec.dryRun === true;
+  const room = isDryRun ? context.budget.check(run, plan.children) : context.budget.take(run, plan.children);
+  if (!room.ok) return { kind: 'failed', reason: room.reason, message: room.message };
+
   const skipped = [
     ...first.skipped,
     ...second.skipped,
@@ -84,15 +93,21 @@ export async function expandEvent(
       ),
     ),
   ];
-  return {
-    kind: 'expanded',
-    children,
+  const matching: Matching = {
     subscribersFound: first.subscribersFound,
     withoutConsent: first.withoutConsent,
     deduplicated: plan.deduplicated,
     ...skippedStatus(skipped),
-    ...(lineage.warning === undefined ? {} : { warning: lineage.warning }),
+    warnings: [...warning('DeepTree', lineage), ...warning('LargeTree', room)],
   };
+  if (isDryRun) return { ...matching, kind: 'planned', children: plan.children };
+  const children = plan.children.map(child => childRun(run, child, { now, deadlineMs }));
+  await startAll(children, context.runner, signal);
+  return { ...matching, kind: 'expanded', children };
+}
+
+function warning(type: TreeWarning['type'], result: { readonly warning?: string }): TreeWarning[] {
+  return result.warning === undefined ? [] : [{ type, message: result.warning }];
 }
 
 /** Starts all children; after a failure no further ones, and it is thrown once those under way have ended. */

@@ -10,13 +10,15 @@ import { RUN_INDEXES } from './indexes.ts';
 import { lineageOf } from './lineage.ts';
 import type { LiveRun } from './observed.ts';
 import type { RunOptions } from './options.ts';
+import type { TreeBudget } from './tree-budget.ts';
 
 export interface EventContext {
   readonly runs: ReadonlyStore<LiveRun>;
   readonly runner: WorkflowRunner;
   readonly expectations: Expectations;
   readonly options: RunOptions;
-  readonly expand: Omit<ExpandContext, 'runner'>;
+  readonly expand: Omit<ExpandContext, 'runner' | 'budget'>;
+  readonly budget: TreeBudget;
 }
 
 /**
@@ -29,18 +31,21 @@ export async function observeEvent(
   context: EventContext,
   signal: AbortSignal,
 ): Promise<EventObservation | undefined> {
-  const { runs, expectations, options } = context;
+  const { runs, expectations, options, budget } = context;
   const key = keyOf(run.metadata);
   const children = runs.byIndex(RUN_INDEXES.owner, run.metadata.uid);
   for (const child of children) expectations.creationObserved(key, child.metadata.name);
   const observation: EventObservation = { run, now, options, children, lineage: lineageOf(run, runs) };
-  if (run.status?.fanOut?.expanded === true) return expectations.satisfied(key) ? observation : undefined;
-  if (
-    isTerminal(run.status?.phase) ||
-    observation.lineage !== 'live' ||
-    run.spec.cancel === true ||
-    run.spec.suspend === true
-  ) {
+  if (run.status?.fanOut?.expanded === true) {
+    if (!expectations.satisfied(key)) return undefined;
+    budget.release(key);
+    return observation;
+  }
+  if (isTerminal(run.status?.phase)) {
+    budget.release(key);
+    return observation;
+  }
+  if (observation.lineage !== 'live' || run.spec.cancel === true || run.spec.suspend === true) {
     return observation;
   }
   const deadlineMs = eventDeadline(observation);
@@ -57,7 +62,7 @@ async function expand(
 ): Promise<Expansion> {
   const runner = expecting(keyOf(run.metadata), context);
   try {
-    return await expandEvent(run, deadlineMs, now, { ...context.expand, runner }, signal);
+    return await expandEvent(run, deadlineMs, now, { ...context.expand, runner, budget: context.budget }, signal);
   } catch (error) {
     if (error instanceof RunConflictError) return { kind: 'failed', reason: 'RunConflict', message: error.message };
     if (isApiError(error, 'invalid', 'forbidden', 'quotaExceeded')) return refused(error);

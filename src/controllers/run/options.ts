@@ -1,3 +1,5 @@
+import { DEFAULT_TREE_BUDGET } from '../../fanout/budget.ts';
+
 /** What an administrator decides about runs. Times are milliseconds. */
 export interface RunOptions {
   /** Image of the agent: the operator's own. */
@@ -18,6 +20,8 @@ export interface RunOptions {
   readonly podRetentionMs: number;
   /** How long children stay after their parent has ended. */
   readonly childrenTtlMs: number;
+  /** How many workflow runs a tree may have below its root. */
+  readonly treeBudget: number;
   /** Time between two writes of a parent's status while its children run. */
   readonly parentWriteIntervalMs: number;
   /** Time that a step gets after SIGTERM. */
@@ -37,6 +41,7 @@ export const DEFAULT_RUN_OPTIONS: Omit<RunOptions, 'agentImage' | 'gatewayUrl'> 
   gitTimeoutMs: 100_000,
   podRetentionMs: 3_600_000,
   childrenTtlMs: 86_400_000,
+  treeBudget: DEFAULT_TREE_BUDGET,
   parentWriteIntervalMs: 1_000,
   gracePeriodMs: 10_000,
   stepRequests: { cpu: '50m', memory: '64Mi' },

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type TakoRunStatus, takoRunStatusSchema } from '../../api/takorun.ts';
+import type { PlannedChild } from '../../fanout/children.ts';
 import type { RunManifest, RunObject } from '../../fanout/objects.ts';
 import type { EventObservation } from './event-observation.ts';
-import type { Expansion } from './expand.ts';
+import type { Expansion, Matching } from './expand.ts';
 import { planEventRun } from './plan-event.ts';
-import { at, CREATED, eventObservation, eventRun, settings, workflowRun } from './testing/builders.ts';
+import { at, COMMIT, CREATED, eventObservation, eventRun, settings, workflowRun } from './testing/builders.ts';
 
 const plan = (changes: Partial<EventObservation> = {}) => planEventRun(eventObservation(changes));
 const ofStep = { parent: { step: 'emit', deadline: at(600_000) } };
@@ -24,6 +25,7 @@ function expanded(count: number, changes: Partial<Extract<Expansion, { kind: 'ex
     deduplicated: 0,
     skippedCount: 0,
     skipped: [],
+    warnings: [],
     ...changes,
   };
 }
@@ -167,22 +169,99 @@ describe('an event that goes out', () => {
     });
   });
 
-  it('given a deep tree, then a warning goes out as an event', () => {
-    expect(plan({ run: eventRun(ofStep), expansion: expanded(1, { warning: 'level 7 of 10' }) }).events).toEqual([
-      { type: 'Warning', reason: 'DeepTree', message: 'level 7 of 10' },
-    ]);
+  it('given a deep tree, then a warning goes out as an event and becomes a condition', () => {
+    const warnings = [{ type: 'DeepTree' as const, message: 'level 7 of 10' }];
+    const decision = plan({ run: eventRun(ofStep), expansion: expanded(1, { warnings }) });
+    expect(decision.events).toEqual([{ type: 'Warning', reason: 'DeepTree', message: 'level 7 of 10' }]);
+    expect(decision.warnings).toEqual(warnings);
+  });
+});
+
+describe('a dry run', () => {
+  const child = (index: number, inputs: Record<string, string> = {}): PlannedChild => ({
+    name: `child-${index}`,
+    namespace: 'team',
+    repository: `app-${index}`,
+    slug: `acme/app-${index}`,
+    workflow: 'ci',
+    revision: COMMIT,
+    inputs,
+  });
+  const dryRun = (children: PlannedChild[], changes: Partial<Matching> = {}) => {
+    const matching = { ...expanded(0), subscribersFound: children.length, ...changes } as unknown as Matching;
+    return plan({
+      run: eventRun({ spec: { dryRun: true } }),
+      expansion: { ...matching, kind: 'planned', children },
+    });
+  };
+
+  it('given subscribers, then nothing is latched, and the status says who would run with what', () => {
+    const decision = dryRun([child(0, { version: '1.4.0' }), child(1)], { skippedCount: 2 });
+    expect(decision).toMatchObject({
+      before: [],
+      after: [],
+      verdict: {
+        phase: 'Succeeded',
+        reason: 'DryRun',
+        message: 'dry run: would start app-0 ci, app-1 ci; 2 skipped',
+      },
+    });
+    expect(decision.status?.fanOut).toMatchObject({
+      eventEmitted: false,
+      expanded: false,
+      triggeredCount: 0,
+      subscribersFound: 2,
+      plannedCount: 2,
+      planned: [
+        {
+          repository: 'acme/app-0',
+          namespace: 'team',
+          workflow: 'ci',
+          revision: COMMIT,
+          inputs: { version: '1.4.0' },
+        },
+        { repository: 'acme/app-1', namespace: 'team', workflow: 'ci', revision: COMMIT },
+      ],
+    });
+    expect(decision.status?.fanOut?.plannedOmitted).toBeUndefined();
+    expect(decision.status?.childrenSummary).toBeUndefined();
   });
 
-  it('given a dry run, then nothing is latched, and the message names who would run', () => {
-    const decision = plan({ run: eventRun({ spec: { dryRun: true } }), expansion: expanded(30) });
-    expect(decision).toMatchObject({
-      verdict: { phase: 'Succeeded', reason: 'DryRun' },
-      status: { fanOut: { eventEmitted: false, expanded: false, triggeredCount: 0, subscribersFound: 30 } },
+  it('given many, then message and list name the first and count the others', () => {
+    const decision = dryRun(Array.from({ length: 130 }, (_, index) => child(index)));
+    expect(decision.verdict?.message).toMatch(/^dry run: would start app-0 ci, .*, app-19 ci and 110 more$/);
+    expect(decision.status?.fanOut).toMatchObject({ plannedCount: 130, plannedOmitted: 30 });
+    expect(decision.status?.fanOut?.planned).toHaveLength(100);
+  });
+
+  it('given nobody, then it says so', () => {
+    expect(dryRun([]).verdict?.message).toBe('dry run: would start nothing');
+  });
+
+  it('given a tree that it would make too deep, then it warns as the event itself would', () => {
+    const warnings = [{ type: 'DeepTree' as const, message: 'level 7 of 10' }];
+    expect(dryRun([child(0)], { warnings })).toMatchObject({
+      warnings,
+      events: [{ reason: 'DeepTree' }, { reason: 'DryRun' }],
     });
-    expect(decision.verdict?.message).toMatch(/^dry run: would start core-lib release, .* and 10 more$/);
-    expect(plan({ run: eventRun({ spec: { dryRun: true } }), expansion: expanded(0) }).verdict?.message).toBe(
-      'dry run: would start nothing',
+  });
+
+  it('given the largest inputs, then the status is below 100 KiB, and what the API takes', () => {
+    const inputs = Object.fromEntries(['a', 'b', 'c'].map(name => [name, '\u{1F600}'.repeat(1_300)]));
+    const skipped = Array.from({ length: 100 }, () => ({
+      repository: 'r'.repeat(200),
+      workflow: 'w'.repeat(100),
+      reason: 'FilterError' as const,
+      message: '\u{1F600}'.repeat(250),
+    }));
+    const { status } = dryRun(
+      Array.from({ length: 50 }, (_, index) => child(index, inputs)),
+      { skipped, skippedCount: 100 },
     );
+    expect(Buffer.byteLength(JSON.stringify(status))).toBeLessThan(100 * 1_024);
+    expect(status?.fanOut?.planned?.length).toBeGreaterThan(0);
+    expect((status?.fanOut?.planned?.length ?? 0) + (status?.fanOut?.plannedOmitted ?? 0)).toBe(50);
+    expect(takoRunStatusSchema.partial().safeParse(status).error).toBeUndefined();
   });
 });
 

@@ -1,17 +1,18 @@
 import { isTerminal } from '../../api/takorun.ts';
 import { eventFingerprint } from '../../fanout/fingerprint.ts';
-import type { Decision } from './decision.ts';
+import type { Decision, EventIntent } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import { type EventObservation, eventDeadline } from './event-observation.ts';
 import { endEvent, holdEvent } from './event-status.ts';
-import type { Expansion } from './expand.ts';
+import type { Expansion, Matching } from './expand.ts';
 import { cancelChildren, isStillCounting, planChildrenOf } from './plan-event-children.ts';
 import { planFinished } from './plan-finished.ts';
-import { boundSkipped, rfc3339, type StatusBody } from './status.ts';
+import { boundPlanned, boundSkipped, rfc3339, type StatusBody } from './status.ts';
 import { unsupportedMessage } from './unsupported.ts';
 import { ENDING_LOOK_MS } from './workflow-observation.ts';
 
 type Expanded = Extract<Expansion, { kind: 'expanded' }>;
+type Planned = Extract<Expansion, { kind: 'planned' }>;
 
 /** Time between two looks at what an event waits for, milliseconds. */
 const LOOK_AGAIN_MS = 5_000;
@@ -63,7 +64,9 @@ function planExpansion(observation: EventObservation, expansion: Expansion): Dec
       };
     }
     case 'expanded':
-      return run.spec.dryRun === true ? endDryRun(observation, expansion) : latch(observation, expansion);
+      return latch(observation, expansion);
+    case 'planned':
+      return endDryRun(observation, expansion);
   }
 }
 
@@ -80,30 +83,43 @@ function latch(observation: EventObservation, expansion: Expanded): Decision {
   const { run } = observation;
   const { children, subscribersFound, withoutConsent } = expansion;
   const message = `${children.length} of ${subscribersFound - withoutConsent} subscribers run`;
-  const warning =
-    expansion.warning === undefined
-      ? []
-      : [{ type: 'Warning' as const, reason: 'DeepTree', message: expansion.warning }];
   const told = run.spec.parent === undefined ? [{ type: 'Normal' as const, reason: 'EventEmitted', message }] : [];
-  const changes = { fanOut: fanOutStatus(observation, expansion, true) };
-  return planChildrenOf({ ...observation, children: expansion.children }, changes, [...told, ...warning]);
+  const changes = { fanOut: { ...fanOutStatus(observation, expansion, true), triggeredCount: children.length } };
+  const decision = planChildrenOf({ ...observation, children }, changes, [...told, ...warningEvents(expansion)]);
+  return { ...decision, warnings: expansion.warnings };
+}
+
+function warningEvents({ warnings }: Matching): EventIntent[] {
+  return warnings.map(({ type, message }) => ({ type: 'Warning', reason: type, message }));
 }
 
 /** How many names a dry run tells in its message. */
 const NAMED = 20;
 
-function endDryRun(observation: EventObservation, expansion: Expanded): Decision {
-  const names = expansion.children
-    .slice(0, NAMED)
-    .map(({ spec }) => `${spec.workflow?.repositoryRef.name} ${spec.workflow?.name}`);
-  const more = expansion.children.length > NAMED ? ` and ${expansion.children.length - NAMED} more` : '';
-  const message = `dry run: would start ${names.length === 0 ? 'nothing' : `${names.join(', ')}${more}`}`;
-  return endEvent(observation, 'Succeeded', undefined, 'DryRun', message, {
-    fanOut: fanOutStatus(observation, expansion, false),
+/** Nothing was created and nothing is: the status says what would be. */
+function endDryRun(observation: EventObservation, expansion: Planned): Decision {
+  const { children, skippedCount, warnings } = expansion;
+  const named = children.slice(0, NAMED).map(({ repository, workflow }) => `${repository} ${workflow}`);
+  const more = children.length > NAMED ? ` and ${children.length - NAMED} more` : '';
+  const runs = named.length === 0 ? 'nothing' : `${named.join(', ')}${more}`;
+  const others = skippedCount === 0 ? '' : `; ${skippedCount} skipped`;
+  const { planned, omitted } = boundPlanned(children);
+  const ended = endEvent(observation, 'Succeeded', undefined, 'DryRun', `dry run: would start ${runs}${others}`, {
+    fanOut: {
+      ...fanOutStatus(observation, expansion, false),
+      plannedCount: children.length,
+      planned,
+      ...(omitted === 0 ? {} : { plannedOmitted: omitted }),
+    },
   });
+  return { ...ended, warnings, events: [...warningEvents(expansion), ...ended.events] };
 }
 
-function fanOutStatus(observation: EventObservation, expansion: Expanded, emitted: boolean): StatusBody['fanOut'] {
+function fanOutStatus(
+  observation: EventObservation,
+  matching: Matching,
+  emitted: boolean,
+): NonNullable<StatusBody['fanOut']> {
   const { run, now } = observation;
   return {
     eventId: run.spec.event?.id ?? run.metadata.uid,
@@ -111,11 +127,11 @@ function fanOutStatus(observation: EventObservation, expansion: Expanded, emitte
     eventEmitted: emitted,
     expanded: emitted,
     startTime: run.status?.fanOut?.startTime ?? rfc3339(now),
-    subscribersFound: expansion.subscribersFound,
-    withoutConsent: expansion.withoutConsent,
-    deduplicated: expansion.deduplicated,
-    triggeredCount: emitted ? expansion.children.length : 0,
-    skippedCount: expansion.skippedCount,
-    skipped: boundSkipped(expansion.skipped),
+    subscribersFound: matching.subscribersFound,
+    withoutConsent: matching.withoutConsent,
+    deduplicated: matching.deduplicated,
+    triggeredCount: 0,
+    skippedCount: matching.skippedCount,
+    skipped: boundSkipped(matching.skipped),
   };
 }

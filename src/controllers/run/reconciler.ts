@@ -27,9 +27,10 @@ import type { LiveRun } from './observed.ts';
 import { planEventRun } from './plan-event.ts';
 import { planWorkflowRun } from './plan-workflow.ts';
 import { createReleasedPods, type ReleasedPods } from './released.ts';
+import { createTreeBudget } from './tree-budget.ts';
 import { createWriteCache } from './write-cache.ts';
 
-export interface RunReconcilerOptions extends WorkflowContext, Omit<EventContext, 'expectations'> {
+export interface RunReconcilerOptions extends WorkflowContext, Omit<EventContext, 'expectations' | 'budget'> {
   readonly client: KubeClient;
   readonly recorder: EventRecorder;
   readonly runner: WorkflowRunner;
@@ -54,6 +55,7 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
   const written = createWriteCache<LiveRun>();
   const released = createReleasedPods(options.pods);
   const expectations = createExpectations({ clock });
+  const budget = createTreeBudget(runs, options.options.treeBudget);
   /** When event runs with many children were looked at last, milliseconds since the epoch. */
   const lookedAt = new Map<string, number>();
   let restored = false;
@@ -69,6 +71,7 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
       written.forget(key);
       lookedAt.delete(key);
       expectations.delete(key);
+      budget.release(key);
       admission.release(key);
     }
     await releaseOrphans(key, isGoing ? undefined : stored, { ...options, released }, signal);
@@ -80,7 +83,7 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
     if (run.spec.event === undefined) return await reconcileWorkflow(key, run, context);
     const tooSoon = untilNextLook(key, run, now);
     if (tooSoon > 0) return { requeueAfterMs: tooSoon };
-    const observation = await observeEvent(run, now, { ...options, expectations }, signal);
+    const observation = await observeEvent(run, now, { ...options, expectations, budget }, signal);
     if (observation === undefined) return { requeueAfterMs: STORE_LAG_MS };
     return await carryOut(key, run, planEventRun(observation), context);
   };

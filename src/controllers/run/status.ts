@@ -1,4 +1,11 @@
-import type { DetailedError, SkippedSubscriber, TakoRunStatus } from '../../api/takorun.ts';
+import {
+  type DetailedError,
+  MAX_PLANNED,
+  type PlannedRun,
+  type SkippedSubscriber,
+  type TakoRunStatus,
+} from '../../api/takorun.ts';
+import type { PlannedChild } from '../../fanout/children.ts';
 
 /** A status without what follows from the verdict. */
 export type StatusBody = Omit<TakoRunStatus, 'conditions' | 'observedGeneration' | 'phase' | 'message'>;
@@ -26,7 +33,10 @@ export function wellFormed<T>(value: T): T {
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, wellFormed(member)])) as T;
 }
 
-/** Bytes that all detailed errors of a status may have, and as many again all skipped subscribers: a status stays below 100 KiB. */
+/**
+ * Bytes that all detailed errors of a status may have, and as many again all skipped subscribers: a status stays below 100 KiB. A dry run has
+ * no errors, and as many bytes for what it would start.
+ */
 const LIST_BYTES = 40 * 1024;
 /** Lengths of a message that are tried, UTF-16 units; the first is the API's bound. */
 const MESSAGE_LENGTHS = [512, 256, 128, 64, 32, 1] as const;
@@ -50,4 +60,21 @@ function bounded<T>(list: readonly T[], cut: (one: T, max: number) => T): T[] {
     if (Buffer.byteLength(JSON.stringify(result)) <= LIST_BYTES) break;
   }
   return result;
+}
+
+/** The first children of a dry run, as many as a status may hold; inputs are told whole or not at all. */
+export function boundPlanned(children: readonly PlannedChild[]): { planned: PlannedRun[]; omitted: number } {
+  const planned: PlannedRun[] = [];
+  let bytes = 0;
+  for (const { slug, namespace, workflow, revision, inputs } of children.slice(0, MAX_PLANNED)) {
+    const one = { repository: slug, namespace, workflow, revision, ...(hasMembers(inputs) ? { inputs } : {}) };
+    bytes += Buffer.byteLength(JSON.stringify(one)) + 1;
+    if (bytes > LIST_BYTES) break;
+    planned.push(one);
+  }
+  return { planned, omitted: children.length - planned.length };
+}
+
+function hasMembers(object: object): boolean {
+  return Object.keys(object).length > 0;
 }

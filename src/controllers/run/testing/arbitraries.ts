@@ -217,6 +217,7 @@ const anyExpansion: fc.Arbitrary<Expansion | undefined> = fc.oneof(
         deduplicated: 0,
         skippedCount: 1,
         skipped: [{ repository: 'acme/x', workflow: 'ci', reason: 'FilterError', message: message.slice(0, 512) }],
+        warnings: found > 6 ? [{ type: 'DeepTree', message }] : [],
       }),
     ),
 );
