@@ -20,6 +20,7 @@ const NO_REASONS = new Set([
   ...['NotIn', 'Exists', 'DoesNotExist', 'ErrImagePull', 'ContainerStatusUnknown'],
   // Names of errors, causes.
   ...['PodRefusedError', 'WorkflowFileError', 'RunConflictError', 'GatewayFailure', 'GatewayCallError'],
+  'PreparationError',
   ...['Cancel', 'Timeout'],
   // The gateway's answers that an agent takes as "ask again".
   ...['ApiServerUnavailable', 'Conflict', 'Internal', 'KeysUnavailable', 'PodNotRecorded', 'TooManyRequests'],
