@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { type Cluster, startCluster, stopCluster } from './cluster/cluster.ts';
 import { requireTools } from './cluster/requirements.ts';
+import { stages } from './fixtures/kwok/stages.ts';
 
 /**
  * Runs the tests: `npm test` runs all, `-- --only integration fanout` those of one project whose file name holds "fanout".
@@ -88,7 +89,7 @@ function reporters(projects: readonly string[]): string[] {
 async function up(kind: string, kubelet: boolean): Promise<Cluster> {
   const name = `${kind}-${process.pid}`;
   clusters.push(name);
-  return startCluster({ name, kubelet, ephemeral: !values.keep, log });
+  return startCluster({ name, kubelet, ...(kubelet ? {} : { stages }), ephemeral: !values.keep, log });
 }
 
 async function tearDown(): Promise<void> {

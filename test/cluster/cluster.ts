@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { kube } from './build/binaries.ts';
+import { kube, kwok } from './build/binaries.ts';
 import { goBinary } from './build/go.ts';
 import { type CommandOptions, run } from './command.ts';
 import { importImage } from './containerd.ts';
@@ -8,6 +8,7 @@ import { clientEnvironment, createCluster } from './create.ts';
 import { removeCluster } from './down.ts';
 import { withLock } from './lock.ts';
 import type { Log } from './log.ts';
+import type { Manifest } from './manifest.ts';
 import { enterNetwork, machineNetwork, networkNamespace } from './namespace.ts';
 import { nodeParts } from './node.ts';
 import { cacheDirectory, clusterName, stateDirectory } from './paths.ts';
@@ -41,6 +42,8 @@ export interface StartOptions {
   name: string;
   /** Whether it can run Pods, or is a control plane only. */
   kubelet: boolean;
+  /** KWOK plays the nodes with the annotation `kwok.x-k8s.io/node: fake`, and the Pods on them, by these Stages. Default: nobody does. */
+  stages?: readonly Manifest[];
   /** Whether it ends with this process, however that ends; the next start of any cluster then removes what it left. */
   ephemeral?: boolean;
   log: Log;
@@ -51,19 +54,20 @@ export interface StartOptions {
  * removed first.
  * @throws {Error} when a tool is missing, a component ends, or a running cluster of this name has no kubelet.
  */
-export async function startCluster({ name, kubelet, ephemeral = false, log }: StartOptions): Promise<Cluster> {
+export async function startCluster({ name, kubelet, stages, ephemeral = false, log }: StartOptions): Promise<Cluster> {
   const mode: Mode = kubelet ? 'full' : 'control-plane';
   await requireTools(mode, log);
   await removeAbandoned(log);
   const binary = await goBinary(kube, log);
   const parts = kubelet ? await nodeParts(log) : undefined;
+  const player = stages && { binary: await goBinary(kwok, log), stages };
   return withNameLock(name, log, async () => {
     const running = await reuse(name, mode, binary, log);
     if (running) return running;
     const started = performance.now();
     try {
       log(`starting the cluster ${name}${kubelet ? '' : ', its control plane only'}`);
-      const state = await createCluster({ name, mode, ephemeral, kube: binary, parts });
+      const state = await createCluster({ name, mode, ephemeral, kube: binary, parts, player });
       log(`cluster ${name} is up after ${((performance.now() - started) / 1000).toFixed(1)} s`);
       return clusterOf(stateDirectory(name), state, binary);
     } catch (error) {

@@ -4,6 +4,8 @@ import { createCgroups } from './cgroups.ts';
 import { type Component, startComponent } from './component.ts';
 import { controlPlane, writeKubeconfig } from './control-plane.ts';
 import { eventually } from './eventually.ts';
+import { kwok } from './kwok.ts';
+import type { Manifest } from './manifest.ts';
 import { createNamespaces, enterNetwork } from './namespace.ts';
 import { type NodeParts, startNode } from './node.ts';
 import { stateDirectory } from './paths.ts';
@@ -19,6 +21,8 @@ export interface CreateOptions {
   readonly kube: string;
   /** Present when the mode is `full`. */
   readonly parts: NodeParts | undefined;
+  /** KWOK's binary, and the Stages by which it plays. */
+  readonly player: { readonly binary: string; readonly stages: readonly Manifest[] } | undefined;
 }
 
 /** What a client of the cluster in `directory` needs in its environment. */
@@ -30,7 +34,14 @@ export function clientEnvironment(directory: string): { KUBECONFIG: string; KUBE
  * Creates a cluster where nothing of an earlier one is, and returns when it can be used. Its record is on disk before
  * each process that it names does anything, so that whatever happens on the way can be removed.
  */
-export async function createCluster({ name, mode, ephemeral, kube, parts }: CreateOptions): Promise<ClusterState> {
+export async function createCluster({
+  name,
+  mode,
+  ephemeral,
+  kube,
+  parts,
+  player,
+}: CreateOptions): Promise<ClusterState> {
   const directory = stateDirectory(name);
   await mkdir(join(directory, 'logs'), { recursive: true });
   const state: ClusterState = { version: 1, name, mode, ephemeral, bootId: bootId(), components: {}, ready: false };
@@ -57,6 +68,7 @@ export async function createCluster({ name, mode, ephemeral, kube, parts }: Crea
   apiServer.catch(() => {});
   if (parts) await startNode({ directory, cluster: name, kube, pki, parts, start, until, kubectl, apiServer });
   await apiServer;
+  if (player) start(await kwok(directory, name, player.binary, player.stages, pki));
   // The first thing that the controller manager makes, and what every Pod needs.
   const account = kubectl('get', 'serviceaccount', 'default', '--namespace=default');
   await until('the default service account', 'kube-controller-manager', account);

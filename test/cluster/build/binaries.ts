@@ -25,5 +25,8 @@ export const localPathProvisioner: GoProgram = {
   package: 'github.com/rancher/local-path-provisioner',
 };
 
+/** Plays nodes and Pods by Stages, without a kubelet. */
+export const kwok: GoProgram = { name: 'kwok', folder: folder('kwok'), package: 'sigs.k8s.io/kwok/cmd/kwok' };
+
 /** Kubernetes in Docker, for machines with Docker but without the kind command. */
 export const kind: GoProgram = { name: 'kind', folder: folder('kind'), package: 'sigs.k8s.io/kind' };

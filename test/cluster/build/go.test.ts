@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { GO_VERSION } from '../requirements.ts';
-import { coreDns, kind, kube, localPathProvisioner } from './binaries.ts';
+import { coreDns, kind, kube, kwok, localPathProvisioner } from './binaries.ts';
 import { buildKey } from './go.ts';
 
 const files = (content: Record<string, string>): Map<string, Buffer> =>
@@ -36,7 +36,7 @@ describe('buildKey', () => {
   });
 });
 
-test.each([kube, coreDns, localPathProvisioner, kind])(
+test.each([kube, coreDns, localPathProvisioner, kwok, kind])(
   'given the module of $name, then the Go that is asked for can build it',
   ({ folder }) => {
     const [, major, minor] = /^go (\d+)\.(\d+)/m.exec(readFileSync(join(folder, 'go.mod'), 'utf8'))!;

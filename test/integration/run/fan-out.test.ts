@@ -1,12 +1,11 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { ASSIGNMENT_VARIABLE, type Assignment } from '../../../src/agent/contract.ts';
-import { createGatewayClient, GatewayCallError, type GatewayClient } from '../../../src/agent/gateway-client.ts';
-import { tokenFile } from '../../../src/agent/testing/tls-server.ts';
+import { describe, expect, test } from 'vitest';
+import { GatewayCallError } from '../../../src/agent/gateway-client.ts';
 import { takoRuns } from '../../../src/api/resources.ts';
 import { childName } from '../../../src/fanout/names.ts';
-import { configMaps, type Live, type Pod, pods as podResource } from '../../../src/kube/objects.ts';
+import { configMaps, pods as podResource } from '../../../src/kube/objects.ts';
 import { until } from '../../fixtures/until.ts';
 import { startTestOperator } from '../test-operator.ts';
+import { agentOf } from './agent.ts';
 import { resourceQuotas } from './resource-quota.ts';
 import { createWorld, gone, type World } from './world.ts';
 
@@ -49,30 +48,6 @@ const failed = {
   reason: 'StepFailed',
   message: 'step test: exit code 1',
 } as const;
-
-/** What the agent in a Pod would use, with the token that a kubelet would get for it. */
-async function agentOf(world: World, pod: Live<Pod>): Promise<GatewayClient> {
-  const { name, namespace, uid } = pod.metadata;
-  const boundObjectRef = { kind: 'Pod', apiVersion: 'v1', name, uid };
-  const answer = (await world.client.raw(`/api/v1/namespaces/${namespace}/serviceaccounts/default/token`, {
-    method: 'POST',
-    body: {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenRequest',
-      spec: { audiences: ['tako.dev'], boundObjectRef },
-    },
-  })) as { status: { token: string } };
-  const variable = pod.spec.containers[0]?.env?.find(env => env.name === ASSIGNMENT_VARIABLE)?.value ?? '';
-  const { gateway } = JSON.parse(variable.replaceAll('$$', '$')) as Assignment;
-  const agent = createGatewayClient({
-    url: gateway.url.replace(/:0$/, `:${world.operator.ports.gateway}`),
-    lookup: (_host, _options, callback) => callback(null, [{ address: '127.0.0.1', family: 4 }]),
-    ca: gateway.ca,
-    tokenFile: tokenFile(answer.status.token),
-  });
-  onTestFinished(() => agent.close());
-  return agent;
-}
 
 describe('a run of an event', () => {
   test('given subscribers, then each gets a child in a Pod of its own, and the parent tells the result', async () => {

@@ -30,6 +30,8 @@ export interface World {
   ready(name: string): Promise<void>;
   /** Applies a run. */
   run(spec: TakoRunSpec, name?: string): Promise<Live<TakoRun>>;
+  /** Changes fields of a run's spec, such as `cancel`. */
+  change(run: Live<TakoRun>, spec: Partial<TakoRunSpec>): Promise<void>;
   get(run: { metadata: { name?: string } }): Promise<Live<TakoRun>>;
   children(run: Live<TakoRun>): Promise<Live<TakoRun>[]>;
   /** Waits until a run is in one of these phases; fails at once when it ends in another one. */
@@ -93,6 +95,9 @@ export async function createWorld({ settings = {}, labels = RESTRICTED }: WorldO
     async run(spec, name) {
       const metadata = { namespace, ...(name === undefined ? { generateName: 'run-' } : { name }) };
       return await client.create(takoRuns, { apiVersion: API_VERSION, kind: 'TakoRun', metadata, spec });
+    },
+    async change({ metadata: { name } }, spec) {
+      await client.mergePatch(takoRuns, { namespace, name }, { spec });
     },
     get: run => client.get(takoRuns, { namespace, name: run.metadata.name! }),
     async children(run) {
