@@ -122,6 +122,8 @@ export interface AgentResult {
   readonly reason?: string;
   /** For people, at most 1,024 characters, masked. */
   readonly message?: string;
+  /** The last lines that the step wrote which failed, or was stopped: at most 1,000 characters, masked, without control characters. */
+  readonly output?: string;
   readonly steps: readonly StepStatus[];
   /** `<step>.<name>` to value, masked. */
   readonly outputs?: Readonly<Record<string, string>>;
@@ -168,6 +170,8 @@ export interface FanOutState {
   /** Its phase; absent before the operator saw it. */
   readonly phase?: string;
   readonly finished: boolean;
+  /** Why it did not succeed; absent otherwise. */
+  readonly errorType?: ErrorType;
   readonly message?: string;
 }
 

@@ -66,6 +66,32 @@ describe('the delivery of a result', () => {
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(800);
   });
 
+  const failedWith = (output: string): AgentResult => ({ ...base, state: 'failed', message: 'm'.repeat(200), output });
+
+  it('given an output of the failed step that does not fit, then its end is told, and nothing is stored for it', async () => {
+    const output = `${'x'.repeat(500)}\nthe end`;
+    const text = await fitResult(failedWith(output), 500, async () => fail());
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(500);
+    expect(Buffer.byteLength(text)).toBeGreaterThan(490);
+    expect(JSON.parse(text)).toMatchObject({
+      steps: base.steps,
+      message: 'm'.repeat(200),
+      output: expect.stringMatching(/^…x+\nthe end$/),
+    });
+  });
+
+  it('given next to no room for the output, then it is left out', async () => {
+    const { output: _, ...bare } = failedWith('');
+    const size = Buffer.byteLength(JSON.stringify(bare));
+    expect(await fit(failedWith('o'.repeat(500)), size + 30, fail)).toEqual(bare);
+    expect(await fit(failedWith('short'), size + 30, fail)).toEqual(failedWith('short'));
+  });
+
+  it('given steps that have to be stored, then the output fills what is left', async () => {
+    const result = { ...large, ...failedWith('o'.repeat(900)), outputs: large.outputs! };
+    expect(await fit(result, 3_072)).toMatchObject({ steps: [], ref, output: 'o'.repeat(900) });
+  });
+
   const anyText = fc.oneof(
     fc.string({ maxLength: 60 }),
     fc.string({ unit: 'binary', maxLength: 60 }),
@@ -77,6 +103,7 @@ describe('the delivery of a result', () => {
       reason: fc.option(fc.constant('R'.repeat(100)), { nil: undefined }),
       errorType: fc.option(fc.constant('execution_failed' as const), { nil: undefined }),
       message: fc.option(anyText, { nil: undefined }),
+      output: fc.option(anyText, { nil: undefined }),
       steps: fc.array(fc.record({ id: fc.constant('step'), phase: fc.constant('Failed' as const), message: anyText }), {
         maxLength: 8,
       }),

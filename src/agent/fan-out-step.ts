@@ -61,11 +61,10 @@ export async function runFanOut({
     if (releasesPod(workflow.steps, step.index)) return { kind: 'succeeded', waitFor: true };
     const ended = state.finished ? state : await gateway.waitForFanOut(step.id, signal);
     if (ended.phase === 'Succeeded') return { kind: 'succeeded' };
-    return {
-      kind: 'failed',
-      reason: 'ChildrenFailed',
-      message: ended.message ?? `the fan-out ended as ${ended.phase}`,
-    };
+    const message = ended.message ?? `the fan-out ended as ${ended.phase}`;
+    return ended.errorType === 'execution_failed'
+      ? { kind: 'failed', execution: true, reason: 'FanOutFailed', message }
+      : { kind: 'failed', reason: 'ChildrenFailed', message };
   } catch (error) {
     if (signal.aborted) return { kind: 'stopped' };
     const reason = error instanceof GatewayCallError ? error.reason : 'GatewayUnreachable';

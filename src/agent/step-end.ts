@@ -23,11 +23,19 @@ export type StepEnd =
       readonly exitCode?: number;
       /** It could not be run at all: not the step's doing. */
       readonly execution?: true;
+      /** The last lines that it wrote, masked. */
+      readonly output?: string;
     }
-  /** The run's time was over, or its Pod is being deleted. */
-  | { readonly kind: 'stopped' };
+  /** The run's time was over, or its Pod is being deleted. `output`: as above. */
+  | { readonly kind: 'stopped'; readonly output?: string };
 
 export type StepFailure = Extract<StepEnd, { kind: 'failed' }>;
+
+/** An end that is no success, with the last lines of the step's output. */
+export function withOutput(end: StepEnd, output: string): StepEnd {
+  if (output === '' || (end.kind !== 'failed' && end.kind !== 'stopped')) return end;
+  return { ...end, output };
+}
 
 /** What a script's outcome means for its step. */
 export function endOfScript(outcome: ScriptOutcome, signal: AbortSignal): StepEnd {

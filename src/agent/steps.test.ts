@@ -41,6 +41,43 @@ describe('the steps of a workflow', () => {
     expect(logs['step-0']).toBe('');
   });
 
+  it('given a step that fails, then the result has the last lines that it wrote, masked, and nothing of other steps', async () => {
+    const { result } = await runWorkflow(
+      `secrets: [TOKEN]
+steps:
+  - echo of another step
+  - id: test
+    env: {TOKEN: TOKEN}
+    run: |
+      seq 1 20
+      printf '\\033[31mFAIL\\033[0m %s\\n' "$TOKEN" >&2
+      exit 3`,
+      { secrets: { TOKEN: 'hunter2-hunter2' } },
+    );
+    expect(result.message).toBe('step test: the script ended with exit code 3');
+    const lines = result.output?.split('\n') ?? [];
+    expect(lines).toHaveLength(10);
+    expect(lines).toContain('FAIL ***');
+    expect(lines).toContain('20');
+  });
+
+  it('given a secret with an escape sequence in it, then taking that out does not bring the secret back', async () => {
+    const { result } = await runWorkflow(
+      `steps:
+  - id: test
+    run: |
+      printf 'hunter2-\\033[0mhunter2\\n'
+      exit 1`,
+      { secrets: { TOKEN: 'hunter2-hunter2' } },
+    );
+    expect(result.output).toBe('***');
+  });
+
+  it('given a step that fails without a word, then the result has no output', async () => {
+    const { result } = await runWorkflow('steps: ["echo before", "exit 1"]');
+    expect(result).not.toHaveProperty('output');
+  });
+
   it('given on_failure, then its scripts run after the failure, until one fails itself', async () => {
     const { result, logs } = await runWorkflow(`steps:
   - id: build
@@ -87,6 +124,21 @@ steps:
       message: 'step emit: 1 of 2 children failed',
     });
     expect(logs['step-0']).toBe('told\n');
+  });
+
+  it('given a fan-out that could not be carried out, then the run has not failed by the workflow', async () => {
+    const gateway = createMemoryGateway();
+    const message = 'a cycle: acme/a ci -> acme/b ci -> acme/a ci';
+    gateway.answer = { created: {}, ended: { phase: 'Failed', errorType: 'execution_failed', message } };
+    const { result } = await runWorkflow(
+      'steps:\n  - {id: emit, uses: tako/fan-out@v1, with: {event_type: built}}\n  - echo on',
+      { gateway },
+    );
+    expect(result).toMatchObject({
+      errorType: 'execution_failed',
+      reason: 'FanOutFailed',
+      message: `step emit: ${message}`,
+    });
   });
 
   it('given conditions, then they see inputs, outputs and the event', async () => {
@@ -267,7 +319,7 @@ describe('long-running steps', () => {
 describe('a run that is stopped', () => {
   const body = `steps:
   - {id: before, run: "true"}
-  - {id: slow, run: ": >started; sleep 600"}
+  - {id: slow, run: "echo so far; : >started; sleep 600"}
   - echo after`;
 
   /** Aborts with the reason once the slow step runs. */
@@ -289,7 +341,13 @@ describe('a run that is stopped', () => {
 
   it('given its deadline, then it has timed out, and so has the step', async () => {
     const { result } = await stopped(TIMEOUT);
-    expect(result).toMatchObject({ state: 'failed', errorType: 'timeout', reason: 'TimedOut' });
+    expect(result).toMatchObject({
+      state: 'failed',
+      errorType: 'timeout',
+      reason: 'TimedOut',
+      message: 'the time limit of the run was reached in step slow',
+      output: 'so far',
+    });
     expect(phases(result)).toEqual(['before Succeeded', 'slow TimedOut', 'step-3 Skipped']);
   });
 
@@ -317,7 +375,7 @@ describe('a run that is stopped', () => {
 
 describe('a step whose container ends', () => {
   it('given a container that dies, then the run says so: the kubelet knows why', async () => {
-    const { result } = await runWorkflow('steps:\n  - {id: eat, run: ": >started; sleep 600"}', {
+    const { result } = await runWorkflow('steps:\n  - {id: eat, run: "echo so far; : >started; sleep 600"}', {
       onReady: ([container], workspace) => {
         const timer = setInterval(() => {
           try {

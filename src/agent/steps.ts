@@ -12,8 +12,18 @@ import { CAPTURE_BYTES, collectOutputs, environmentCapture, type StepOutputs } f
 import type { StepContainer } from './protocol/container.ts';
 import type { Mask } from './protocol/mask.ts';
 import type { Script } from './protocol/script.ts';
+import { createTail } from './protocol/tail.ts';
 import { conditionVariables, resolveEnv, type Scope, type ScopeSource, templateScope } from './scope.ts';
-import { cut, endOfScript, messageOf, type StepEnd, type StepFailure, stepStatus, TIMEOUT } from './step-end.ts';
+import {
+  cut,
+  endOfScript,
+  messageOf,
+  type StepEnd,
+  type StepFailure,
+  stepStatus,
+  TIMEOUT,
+  withOutput,
+} from './step-end.ts';
 
 export interface StepsOptions {
   readonly assignment: Assignment;
@@ -45,6 +55,7 @@ export async function runSteps(options: StepsOptions): Promise<AgentResult> {
   const companions = createCompanions(signal);
   const source: ScopeSource = { assignment, workflow, facts, outputs };
   let failure: { step: Step; end: StepFailure } | undefined;
+  let stopped: { step: Step; output: string | undefined } | undefined;
 
   for (const step of workflow.steps) {
     if (failure !== undefined || signal.aborted) {
@@ -56,6 +67,7 @@ export async function runSteps(options: StepsOptions): Promise<AgentResult> {
       failure = { step, end };
       await runFailureScripts(step);
     }
+    if (end.kind === 'stopped') stopped = { step, output: end.output };
     if (end.kind === 'succeeded' && end.waitFor) waitFor.push(step.id);
   }
   await companions.stop();
@@ -68,12 +80,14 @@ export async function runSteps(options: StepsOptions): Promise<AgentResult> {
   } as const;
   if (signal.aborted) {
     const timeout = signal.reason === TIMEOUT;
+    const message = timeout ? 'the time limit of the run was reached' : 'the run was stopped';
     return {
       ...base,
       state: 'failed',
       errorType: timeout ? 'timeout' : 'canceled',
       reason: timeout ? 'TimedOut' : 'Canceled',
-      message: timeout ? 'the time limit of the run was reached' : 'the run was stopped',
+      message: stopped === undefined ? message : `${message} in step ${stopped.step.id}`,
+      ...outputOf(stopped?.output),
     };
   }
   if (failure !== undefined) {
@@ -84,9 +98,15 @@ export async function runSteps(options: StepsOptions): Promise<AgentResult> {
       errorType: end.execution === true ? 'execution_failed' : 'workflow_failed',
       reason: end.reason,
       message: cut(mask.text(`step ${step.id}: ${end.message}`)),
+      ...outputOf(end.output),
     };
   }
   return { ...base, state: 'succeeded', ...(waitFor.length === 0 ? {} : { waitFor }) };
+
+  /** Masked again: what was taken out of the lines may have stood in the middle of a secret. */
+  function outputOf(output: string | undefined): Pick<AgentResult, 'output'> {
+    return output === undefined ? {} : { output: cut(mask.text(output)) };
+  }
 
   async function timed(id: string, run: () => Promise<StepEnd>): Promise<StepEnd> {
     const started = performance.now();
@@ -135,16 +155,18 @@ export async function runSteps(options: StepsOptions): Promise<AgentResult> {
       return { kind: 'succeeded' };
     }
     const kinds = new Set(Object.values(step.produces.outputs).map(({ kind }) => kind));
+    const tail = createTail();
     const outcome = await container.run(script, {
       signal,
       graceMs,
       startTimeoutMs: assignment.startTimeoutMs,
+      onMasked: tail.push,
       capture: {
         stdoutBytes: kinds.has('stdout') ? CAPTURE_BYTES : 0,
         stderrBytes: kinds.has('stderr') ? CAPTURE_BYTES : 0,
       },
     });
-    const end = endOfScript(outcome, signal);
+    const end = withOutput(endOfScript(outcome, signal), tail.text());
     if (end.kind !== 'succeeded' || outcome.kind !== 'exited' || kinds.size === 0) return end;
     const render = (text: string, own: StepOutputs) => renderText(text, { ...scope, outputs: own });
     const collected = await collectOutputs({ step, outcome, container, workspace, signal, render });

@@ -18,6 +18,8 @@ export const MAX_PAYLOAD_BYTES = 64 * 1024;
 export const MAX_INPUT_BYTES = 16 * 1024;
 /** How many errors a parent keeps in full. */
 export const MAX_DETAILED_ERRORS = 100;
+/** Longest message of such an error, UTF-16 units: a sentence, and the last lines of the failed step's output. */
+export const MAX_ERROR_MESSAGE = 1_536;
 /** How many skipped subscribers a parent names. */
 export const MAX_SKIPPED = 100;
 /** How many children a dry run lists. */
@@ -294,12 +296,16 @@ const fanOutSchema = z
 const detailedErrorSchema = z.object({
   repository: z.string().max(255).describe('owner/repo.'),
   workflow: z.string().max(128).describe('Name of the workflow.'),
-  runId: z.string().max(64).describe('runId of the child.'),
+  run: z.string().max(253).optional().describe('Name of its TakoRun, in this namespace.'),
+  runId: z.string().max(64).optional().describe('Its runId.'),
   errorType: z.enum(ERROR_TYPES).describe('execution_failed: it could not be run. workflow_failed: a step failed.'),
-  errorMessage: z.string().max(512).describe('What happened.'),
-  startTime: time('When the child started.').optional(),
+  errorMessage: z
+    .string()
+    .max(MAX_ERROR_MESSAGE)
+    .describe('What happened: the step, its exit code and the last lines of its output, secrets masked.'),
+  startTime: time('When it started.').optional(),
   durationMilliseconds: count('How long it ran.').optional(),
-  retryCount: count('How many attempts were made after the first.'),
+  retryCount: count('How many attempts were made after the first.').optional(),
 });
 
 export const takoRunStatusSchema = z
@@ -341,7 +347,9 @@ export const takoRunStatusSchema = z
       .array(detailedErrorSchema)
       .max(MAX_DETAILED_ERRORS)
       .optional()
-      .describe('The first errors of the children.'),
+      .describe(
+        'What went wrong below this run, at any depth: the first runs that ended without success, those left out that failed only because of others below them. Of a run in another namespace only its end and the error type are told.',
+      ),
     detailedErrorsOmitted: count('Errors that are not listed.').optional(),
     timeoutExceeded: z.boolean().optional().describe('Whether the time limit ended the run.'),
   })

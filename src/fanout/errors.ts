@@ -1,9 +1,14 @@
-import { type DetailedError, type ErrorType, isTerminal, MAX_DETAILED_ERRORS, type Phase } from '../api/takorun.ts';
+import {
+  type DetailedError,
+  type ErrorType,
+  isTerminal,
+  MAX_DETAILED_ERRORS,
+  MAX_ERROR_MESSAGE,
+  type Phase,
+} from '../api/takorun.ts';
 import { compareText } from './fingerprint.ts';
+import { shorten } from './shorten.ts';
 import type { ChildState } from './summary.ts';
-
-/** Longest message of a detailed error, characters (the bound of TakoRun's status). */
-const MAX_MESSAGE = 512;
 
 export interface ErrorList {
   /** The first of them, at most `MAX_DETAILED_ERRORS`. */
@@ -13,54 +18,100 @@ export interface ErrorList {
 }
 
 /**
- * What went wrong with the children that ended without success: the first by the time they ended. Of a child in another namespace than
- * its parent only phase and error type are told, for the message may hold what that namespace keeps to itself.
+ * What went wrong below an event run, at any depth: the first by the time they ended. A child that failed because of what failed below it is
+ * not listed, its descendants are: the root of a tree names the runs that somebody has to look at.
+ *
+ * Of a child in another namespace only its end and the error type are told, and nothing of what is below it: the rest may hold what that
+ * namespace keeps to itself.
  */
 export function detailedErrors(children: Iterable<ChildState>, parent: { readonly namespace: string }): ErrorList {
-  const failed = [...children].filter(child => isTerminal(child.phase) && child.phase !== 'Succeeded');
-  failed.sort(compareChildren);
-  return bounded(
-    failed.slice(0, MAX_DETAILED_ERRORS).map(child => toError(child, parent.namespace)),
-    failed.length,
-  );
+  const entries: Entry[] = [];
+  let omitted = 0;
+  for (const child of children) {
+    const foreign = child.identity.namespace !== parent.namespace;
+    const below = foreign ? NONE : (child.errorsBelow ?? NONE);
+    entries.push(...below.errors.map(entryOf));
+    omitted += below.omitted;
+    if (isTerminal(child.phase) && child.phase !== 'Succeeded' && !isExplainedBelow(child, below)) {
+      entries.push({ error: foreign ? foreignError(child) : ownError(child), ended: endOf(child) });
+    }
+  }
+  return first(entries, omitted);
 }
 
-/** The errors of a workflow run: those of its event runs, one after the other. */
+const NONE: ErrorList = { errors: [], omitted: 0 };
+
+/** The errors of a workflow run: those of its event runs. */
 export function mergeErrors(lists: readonly ErrorList[]): ErrorList {
-  const errors = lists.flatMap(list => list.errors);
-  return bounded(
-    errors,
-    lists.reduce((sum, list) => sum + list.errors.length + list.omitted, 0),
+  return first(
+    lists.flatMap(({ errors }) => errors.map(entryOf)),
+    lists.reduce((sum, list) => sum + list.omitted, 0),
   );
 }
 
-function bounded(errors: readonly DetailedError[], total: number): ErrorList {
-  const first = errors.slice(0, MAX_DETAILED_ERRORS);
-  return { errors: first, omitted: total - first.length };
+/** Whether a run failed only because of what failed below it, and that is told. */
+function isExplainedBelow({ failedBelow }: ChildState, below: ErrorList): boolean {
+  return failedBelow === true && below.errors.length > 0;
 }
 
-function compareChildren(one: ChildState, other: ChildState): number {
+interface Entry {
+  readonly error: DetailedError;
+  /** Milliseconds since the epoch; Infinity when nobody knows. */
+  readonly ended: number;
+}
+
+function entryOf(error: DetailedError): Entry {
+  const { startTime, durationMilliseconds } = error;
+  const isKnown = startTime !== undefined && durationMilliseconds !== undefined;
+  return { error, ended: isKnown ? Date.parse(startTime) + durationMilliseconds : Number.POSITIVE_INFINITY };
+}
+
+/** Each list that went in was the first of its own, so that these are the first of all. */
+function first(entries: readonly Entry[], omitted: number): ErrorList {
+  const errors = entries
+    .toSorted(compareEntries)
+    .slice(0, MAX_DETAILED_ERRORS)
+    .map(({ error }) => error);
+  return { errors, omitted: omitted + entries.length - errors.length };
+}
+
+function compareEntries(one: Entry, other: Entry): number {
   return (
-    compareText(one.completionTime ?? '', other.completionTime ?? '') ||
-    compareText(one.identity.namespace, other.identity.namespace) ||
-    compareText(one.identity.name, other.identity.name)
+    // Infinity less Infinity is no number, and so no difference.
+    one.ended - other.ended ||
+    compareText(one.error.repository, other.error.repository) ||
+    compareText(one.error.workflow, other.error.workflow) ||
+    compareText(one.error.runId ?? '', other.error.runId ?? '')
   );
 }
 
-function toError(child: ChildState, parentNamespace: string): DetailedError {
+function endOf({ completionTime }: ChildState): number {
+  return completionTime === undefined ? Number.POSITIVE_INFINITY : Date.parse(completionTime);
+}
+
+function ownError(child: ChildState): DetailedError {
   const { startTime, completionTime, attempts } = child;
-  const foreign = child.identity.namespace !== parentNamespace;
-  const message = foreign ? `ended as ${child.phase} in namespace ${child.identity.namespace}` : child.message;
   const duration = startTime && completionTime ? Date.parse(completionTime) - Date.parse(startTime) : undefined;
   return {
     repository: child.repository,
     workflow: child.workflow,
-    runId: child.runId ?? '',
+    run: child.identity.name,
+    ...(child.runId !== undefined && { runId: child.runId }),
     errorType: child.errorType ?? errorTypeOf(child.phase),
-    errorMessage: (message ?? `ended as ${child.phase}`).slice(0, MAX_MESSAGE),
+    errorMessage: shorten(child.message ?? `ended as ${child.phase}`, MAX_ERROR_MESSAGE),
     ...(startTime !== undefined && { startTime }),
     ...(duration !== undefined && { durationMilliseconds: Math.max(0, duration) }),
     retryCount: Math.max(0, (attempts ?? 1) - 1),
+  };
+}
+
+function foreignError(child: ChildState): DetailedError {
+  const { repository, workflow, phase, identity } = child;
+  return {
+    repository,
+    workflow,
+    errorType: child.errorType ?? errorTypeOf(phase),
+    errorMessage: `ended as ${phase} in namespace ${identity.namespace}`,
   };
 }
 

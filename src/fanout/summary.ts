@@ -1,4 +1,5 @@
-import type { ChildrenSummary, ErrorType, Phase, TreeSummary } from '../api/takorun.ts';
+import type { ChildrenSummary, DetailedError, ErrorType, Phase, TreeSummary } from '../api/takorun.ts';
+import { failedBelow } from './failure.ts';
 import type { ObjectName, RunObject } from './objects.ts';
 
 /**
@@ -23,6 +24,10 @@ export interface ChildState {
   /** Pods so far. */
   readonly attempts?: number | undefined;
   readonly treeSummary?: TreeSummary | undefined;
+  /** Whether it ended without success because of what is below it: then `errorsBelow` tells it. */
+  readonly failedBelow?: boolean | undefined;
+  /** What went wrong below it: its `status.detailedErrors`, and how many are not listed there. */
+  readonly errorsBelow?: { readonly errors: readonly DetailedError[]; readonly omitted: number } | undefined;
 }
 
 /** Reads a child run. */
@@ -40,6 +45,8 @@ export function childState(run: RunObject): ChildState {
     completionTime: status?.completionTime,
     attempts: status?.attempts?.at(-1)?.number,
     treeSummary: status?.treeSummary,
+    failedBelow: failedBelow(run),
+    errorsBelow: { errors: status?.detailedErrors ?? [], omitted: status?.detailedErrorsOmitted ?? 0 },
   };
 }
 

@@ -20,6 +20,7 @@ export interface OutputOptions {
   captureBytes: number;
   onLine: ((line: string, stream: StreamName) => void) | undefined;
   onData: ((chunk: Buffer, stream: StreamName) => void) | undefined;
+  onMasked: ((chunk: Buffer, stream: StreamName) => void) | undefined;
 }
 
 /** One stream of a run, on its way from the step into the container's log. */
@@ -37,11 +38,11 @@ export interface Output {
 }
 
 /** Begins to read. The FIFO must have had no writer yet. */
-export function openOutput({ name, path, mask, log, captureBytes, onLine, onData }: OutputOptions): Output {
+export function openOutput({ name, path, mask, log, captureBytes, onLine, onData, onMasked }: OutputOptions): Output {
   const socket = openReadEnd(path);
   const capture = createCapture(captureBytes);
   const masker = mask.stream();
-  const shown = log !== undefined || onLine !== undefined;
+  const shown = log !== undefined || onLine !== undefined || onMasked !== undefined;
   const lines =
     onLine === undefined ? undefined : createLineSplitter(MAX_LINE_BYTES, line => onLine(line.toString(), name));
   const endCallbacks: (() => void)[] = [];
@@ -52,6 +53,7 @@ export function openOutput({ name, path, mask, log, captureBytes, onLine, onData
   function show(bytes: Buffer): void {
     if (bytes.length === 0) return;
     lines?.push(bytes);
+    onMasked?.(bytes, name);
     if (log === undefined) return;
     const result = log.write(bytes);
     if (result === 'lost') dropped = true;

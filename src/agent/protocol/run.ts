@@ -26,6 +26,8 @@ export interface RunOptions {
   onLine?: (line: string, stream: StreamName) => void;
   /** Every chunk, not masked. Must not throw. */
   onData?: (chunk: Buffer, stream: StreamName) => void;
+  /** Every chunk, masked; its bytes are only valid during the call. Must not throw. */
+  onMasked?: (chunk: Buffer, stream: StreamName) => void;
   /** The script's process exists. Must not throw. */
   onStarted?: () => void;
 }
@@ -145,7 +147,7 @@ function openStreams(
   { channel, mask }: RunContext,
   slot: Slot,
   script: Buffer,
-  { log = true, capture = {}, onLine, onData }: RunOptions,
+  { log = true, capture = {}, onLine, onData, onMasked }: RunOptions,
   onState: (event: RunEvent) => void,
 ): Streams {
   const undo: (() => void)[] = [() => removeFiles(slot)];
@@ -158,6 +160,7 @@ function openStreams(
       captureBytes,
       onLine,
       onData,
+      onMasked,
     });
     undo.push(() => output.finish());
     return output;

@@ -1,7 +1,7 @@
 import { mergeErrors } from '../../fanout/errors.ts';
 import { addSummaries, addTreeSummaries, childrenText, emptySummary } from '../../fanout/summary.ts';
 import type { LiveRun } from './observed.ts';
-import { boundErrors, type StatusBody } from './status.ts';
+import { errorsStatus, type StatusBody } from './status.ts';
 
 /** What a workflow run's status says about the children of its fan-outs; nothing when it has none. */
 export function fanOutSummary(fanOuts: readonly LiveRun[]): Partial<StatusBody> {
@@ -9,14 +9,13 @@ export function fanOutSummary(fanOuts: readonly LiveRun[]): Partial<StatusBody> 
   const statuses = fanOuts.map(({ status }) => status);
   const summary = addSummaries(...statuses.map(status => status?.childrenSummary ?? emptySummary()));
   const tree = addTreeSummaries(...statuses.map(status => status?.treeSummary ?? { ...emptySummary(), depth: 0 }));
-  const { errors, omitted } = mergeErrors(
+  const errors = mergeErrors(
     statuses.map(status => ({ errors: status?.detailedErrors ?? [], omitted: status?.detailedErrorsOmitted ?? 0 })),
   );
   return {
     childrenSummary: summary,
     treeSummary: tree,
     children: childrenText(summary),
-    ...(errors.length === 0 ? {} : { detailedErrors: boundErrors(errors) }),
-    ...(omitted === 0 ? {} : { detailedErrorsOmitted: omitted }),
+    ...errorsStatus(errors),
   };
 }

@@ -15,7 +15,7 @@ import { end, hold } from './workflow-status.ts';
 const FAN_OUT_VISIBLE_MS = 30_000;
 
 /** What the agent said, as far as it decides on the run's end. */
-export type AgentVerdict = Pick<AgentResult, 'state' | 'errorType' | 'reason' | 'message' | 'waitFor'>;
+export type AgentVerdict = Pick<AgentResult, 'state' | 'errorType' | 'reason' | 'message' | 'output' | 'waitFor'>;
 
 /** The agent has spoken; what is left are the fan-outs that the run waits for. */
 export function planCompletion(
@@ -44,7 +44,8 @@ export function planCompletion(
 function podOutcome(agent: AgentVerdict): PodOutcome {
   if (agent.state === 'succeeded') return { state: 'succeeded', waitFor: agent.waitFor };
   const { errorType = 'execution_failed', reason = 'AgentFailed', message = 'the agent gave no reason' } = agent;
-  return { state: 'failed', errorType, reason, message };
+  const output = agent.output === undefined ? '' : `; the last lines of its output:\n${agent.output}`;
+  return { state: 'failed', errorType, reason, message: `${message}${output}` };
 }
 
 function decide(observation: WorkflowObservation, completion: Completion, changes: Partial<StatusBody>): Decision {

@@ -7,7 +7,7 @@ import type { Action, Decision, EventIntent } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import { type EventObservation, eventDeadline } from './event-observation.ts';
 import { endEvent, eventStatus, holdEvent } from './event-status.ts';
-import { boundErrors, type StatusBody } from './status.ts';
+import { errorsStatus, type StatusBody } from './status.ts';
 import { endedInTime, mustStop, STOPPING_LOOK_MS, stoppingReason } from './stopping.ts';
 
 /** An event that went out: how its children stand, and whether that is its end. `events` are told besides that of the end. */
@@ -21,14 +21,13 @@ export function planChildrenOf(
   const expected = fanOut?.triggeredCount ?? 0;
   const states = children.map(child => childState(child));
   const summary = summarise(states, expected);
-  const { errors, omitted } = detailedErrors(states, { namespace: run.metadata.namespace! });
+  const errors = detailedErrors(states, { namespace: run.metadata.namespace! });
   const below: Partial<StatusBody> = {
     ...changes,
     childrenSummary: summary,
     treeSummary: treeSummary(states, expected),
     children: childrenText(summary),
-    ...(errors.length === 0 ? {} : { detailedErrors: boundErrors(errors) }),
-    ...(omitted === 0 ? {} : { detailedErrorsOmitted: omitted }),
+    ...errorsStatus(errors),
   };
   if (isTerminal(run.status?.phase)) {
     // Its end is latched; only the numbers go on, for children that nobody waits for.
@@ -40,7 +39,7 @@ export function planChildrenOf(
     expanded: true,
     skippedCount: fanOut?.skippedCount,
     summary,
-    errors,
+    errors: errors.errors,
     cancel: run.spec.cancel === true,
     deadlineMs,
     now,

@@ -57,6 +57,17 @@ describe('the result of an agent', () => {
     });
   });
 
+  it('given what the failed step wrote last, then it stands below the message', () => {
+    const message = 'step test: the script ended with exit code 3';
+    const output = 'FAIL src/app.test.ts\nexpected 3, got 4';
+    const failed = { state: 'failed', errorType: 'workflow_failed', reason: 'StepFailed', message, output } as const;
+    const whole = `${message}; the last lines of its output:\n${output}`;
+    expect(plan(failed)).toMatchObject({
+      verdict: { message: whole },
+      status: { attempts: [{ message: whole }] },
+    });
+  });
+
   it('given a failure without words, then the status has some', () => {
     expect(plan({ state: 'failed' })).toMatchObject({
       verdict: { phase: 'Failed', reason: 'AgentFailed', message: 'the agent gave no reason' },

@@ -25,6 +25,7 @@ const resultSchema = resultBodySchema.extend({
     .regex(/^[A-Za-z][A-Za-z0-9]*$/)
     .optional(),
   message: z.string().max(1_024).optional(),
+  output: z.string().max(1_024).optional(),
   waitFor: z.array(z.string().max(128)).max(64).optional(),
   ref: z.object({ name: z.string().max(253), digest: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
   rssKiB: z.int().min(0).optional(),

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clip, rfc3339, wellFormed } from './status.ts';
+import { clip, errorsStatus, rfc3339, wellFormed } from './status.ts';
 
 describe('status texts', () => {
   it('given a time, then it is written as metav1.Time, cut to the second', () => {
@@ -27,6 +27,28 @@ describe('status texts', () => {
         expect(cut.isWellFormed()).toBe(true);
       }),
     );
+  });
+
+  it('given members that are undefined, then they go: the API server would not keep them', () => {
+    expect(Object.keys(wellFormed({ a: undefined, b: null }))).toEqual(['b']);
+  });
+
+  it('given as many errors as there may be, as long as they may be, then all stay, and a status stays small', () => {
+    const error = {
+      repository: 'acme/app',
+      workflow: 'ci',
+      errorType: 'workflow_failed',
+      errorMessage: `step test: the script ended with exit code 1; the last lines of its output:\n${'x\u{1F600}'.repeat(400)}`,
+    } as const;
+    const { detailedErrors = [], detailedErrorsOmitted } = errorsStatus({ errors: Array(100).fill(error), omitted: 7 });
+    expect(detailedErrors).toHaveLength(100);
+    expect(detailedErrorsOmitted).toBe(7);
+    expect(Buffer.byteLength(JSON.stringify(detailedErrors))).toBeLessThan(41 * 1024);
+    expect(detailedErrors[0]?.errorMessage).toMatch(/^step test: the script ended with exit code 1/);
+  });
+
+  it('given no errors any more, then both fields go', () => {
+    expect(wellFormed(errorsStatus({ errors: [], omitted: 0 }))).toEqual({});
   });
 
   it('given halves of characters anywhere, then they are replaced as the API server does it, and the rest stays', () => {

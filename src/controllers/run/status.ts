@@ -1,11 +1,14 @@
 import {
   type DetailedError,
+  MAX_ERROR_MESSAGE,
   MAX_PLANNED,
   type PlannedRun,
   type SkippedSubscriber,
   type TakoRunStatus,
 } from '../../api/takorun.ts';
 import type { PlannedChild } from '../../fanout/children.ts';
+import type { ErrorList } from '../../fanout/errors.ts';
+import { shorten } from '../../fanout/shorten.ts';
 
 /** A status without what follows from the verdict. */
 export type StatusBody = Omit<TakoRunStatus, 'conditions' | 'observedGeneration' | 'phase' | 'message'>;
@@ -23,14 +26,16 @@ export function clip(text: string, max: number): string {
 }
 
 /**
- * A copy without lone surrogates. The API server stores them as U+FFFD, so a status that has one would differ from what is read back
- * and be written again and again.
+ * A copy without lone surrogates, and without members that are undefined. The API server stores the ones as U+FFFD and never sees the
+ * others, so a status that has one would differ from what is read back and be written again and again.
  */
 export function wellFormed<T>(value: T): T {
   if (typeof value === 'string') return value.toWellFormed() as T;
   if (Array.isArray(value)) return value.map(wellFormed) as T;
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, wellFormed(member)])) as T;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, member]) => (member === undefined ? [] : [[key, wellFormed(member)]])),
+  ) as T;
 }
 
 /**
@@ -39,11 +44,22 @@ export function wellFormed<T>(value: T): T {
  */
 const LIST_BYTES = 40 * 1024;
 /** Lengths of a message that are tried, UTF-16 units; the first is the API's bound. */
-const MESSAGE_LENGTHS = [512, 256, 128, 64, 32, 1] as const;
+const MESSAGE_LENGTHS = [MAX_ERROR_MESSAGE, 1_024, 512, 256, 128, 64, 32, 1] as const;
+
+/** The errors below a run for its status; both fields go when there are none any more. */
+export function errorsStatus({
+  errors,
+  omitted,
+}: ErrorList): Pick<StatusBody, 'detailedErrors' | 'detailedErrorsOmitted'> {
+  return {
+    detailedErrors: errors.length === 0 ? undefined : boundErrors(errors),
+    detailedErrorsOmitted: omitted === 0 ? undefined : omitted,
+  };
+}
 
 /** The errors, their messages cut so far that all together keep a status small. */
-export function boundErrors(errors: readonly DetailedError[]): DetailedError[] {
-  return bounded(errors, (error, max) => ({ ...error, errorMessage: clip(error.errorMessage, max) }));
+function boundErrors(errors: readonly DetailedError[]): DetailedError[] {
+  return bounded(errors, (error, max) => ({ ...error, errorMessage: shorten(error.errorMessage, max) }));
 }
 
 /** The skipped subscribers, likewise. */

@@ -1,12 +1,13 @@
 import type { AgentResult, ResultBody } from '../../agent/contract.ts';
 import { ANNOTATIONS } from '../../api/meta.ts';
 import type { Attempt, ErrorType, Phase, TakoRunStatus } from '../../api/takorun.ts';
+import { shorten } from '../../fanout/shorten.ts';
 import type { Decision, EventIntent } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import { runIdOf } from './identity.ts';
 import type { ObservedPod } from './observed.ts';
 import { releaseActions } from './plan-finished.ts';
-import { clip, rfc3339, type StatusBody } from './status.ts';
+import { rfc3339, type StatusBody } from './status.ts';
 import { attemptOf, type WorkflowObservation } from './workflow-observation.ts';
 
 const MAX_LISTED_STEPS = 64;
@@ -115,7 +116,7 @@ export function recordAttempt(observation: WorkflowObservation, pod: ObservedPod
 function closeAttempt(attempts: readonly Attempt[], now: number, reason: string, message: string): Attempt[] {
   return attempts.map((attempt, index) =>
     index === attempts.length - 1 && attempt.completionTime === undefined
-      ? { ...attempt, completionTime: rfc3339(now), reason, message: clip(message, 1_024) }
+      ? { ...attempt, completionTime: rfc3339(now), reason, message: shorten(message, 1_024) }
       : attempt,
   );
 }

@@ -126,6 +126,7 @@ function stateOf({ metadata, status }: LiveRun): FanOutState {
     run: metadata.name,
     finished: isTerminal(status?.phase),
     ...(status?.phase !== undefined && { phase: status.phase }),
+    ...(status?.errorType !== undefined && { errorType: status.errorType }),
     ...(status?.message !== undefined && { message: status.message }),
   };
 }
