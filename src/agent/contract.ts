@@ -63,7 +63,14 @@ export interface AssignedContainer {
 /** What an agent is to do. Holds no secret: it can be read by whoever can read the Pod. */
 export interface Assignment {
   readonly protocol: typeof PROTOCOL_VERSION;
-  readonly run: { readonly namespace: string; readonly name: string; readonly uid: string; readonly runId: string };
+  readonly run: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+    readonly runId: string;
+    /** Which of the run's Pods this is, from 1. */
+    readonly attempt: number;
+  };
   readonly repository: {
     readonly url: string;
     /** owner/repo */

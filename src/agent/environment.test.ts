@@ -15,6 +15,7 @@ describe('the variables of a step', () => {
   it('given a checkout, then Tako tells what is known of it', () => {
     expect(takoVariables(assignmentOf(), { tag: 'v1.2.0', describe: 'v1.2.0-3-gabcdef0' }, '/workspace')).toEqual({
       TAKO_RUN_ID: 'exec-20260101-000000-00000000',
+      TAKO_ATTEMPT: '1',
       TAKO_WORKFLOW: 'release',
       TAKO_REPOSITORY: 'acme/core-lib',
       TAKO_COMMIT: 'a'.repeat(40),

@@ -23,6 +23,7 @@ export interface CheckoutFacts {
 export function takoVariables(assignment: Assignment, facts: CheckoutFacts, workspace: string): Record<string, string> {
   return {
     TAKO_RUN_ID: assignment.run.runId,
+    TAKO_ATTEMPT: String(assignment.run.attempt),
     TAKO_WORKFLOW: assignment.workflow,
     TAKO_REPOSITORY: assignment.repository.slug,
     TAKO_COMMIT: assignment.repository.commit,

@@ -132,7 +132,8 @@ async function prepare(
     return { workflow, facts };
   } catch (error) {
     if (error instanceof GitError) {
-      throw new PreparationError('CheckoutFailed', `the checkout of ${repository.slug} failed: ${error.message}`);
+      const reason = error.class === 'transient' ? 'GitUnavailable' : 'CheckoutFailed';
+      throw new PreparationError(reason, `the checkout of ${repository.slug} failed: ${error.message}`);
     }
     throw error;
   }

@@ -145,3 +145,5 @@ export const retrySchema = z
       .describe('Also retry when a step exits non-zero. Off by default: a failed test is a result.'),
   })
   .describe('Retries of a Pod. Steps run at least once: make them safe to repeat.');
+
+export type RetrySpec = z.infer<typeof retrySchema>;

@@ -19,7 +19,6 @@ export const RESERVED_FIELDS: Readonly<Record<'TakoRun' | 'TakoRepository', read
     { path: 'spec.dedupe', instead: 'Tree is refused: the run ends as Failed, reason NotSupported.' },
     { path: 'spec.idempotent', instead: 'True is refused: the run ends as Failed, reason NotSupported.' },
     { path: 'spec.queueTimeout', instead: 'Refused: the run ends as Failed, reason NotSupported.' },
-    { path: 'spec.retry', instead: 'More than one attempt is refused: the run ends as Failed, reason NotSupported.' },
     { path: 'spec.workspace.retain', instead: 'OnFailure is refused: the run ends as Failed, reason NotSupported.' },
     {
       path: 'spec.suspend',
@@ -35,7 +34,6 @@ export const RESERVED_FIELDS: Readonly<Record<'TakoRun' | 'TakoRepository', read
         'Says who may be told of this repository. Children are started in the namespace of the event only: a match in another namespace is listed as skipped, reason OtherNamespace.',
     },
     { path: 'spec.triggers', instead: 'No run is started.' },
-    { path: 'spec.runTemplate.retry', instead: 'There is one attempt.' },
     { path: 'spec.runTemplate.workspace.retain', instead: 'The workspace goes with its Pod.' },
   ],
 };

@@ -39,6 +39,12 @@ describe('authorize', () => {
       { status: 403, reason: 'AttemptSuperseded', retry: false },
     ],
     [
+      'the Pod of an attempt that was given up',
+      { phase: 'Pending', attempts: [{ ...attempt(1, 'pod-1'), completionTime: '2026-01-01T00:00:00Z' }] },
+      'team',
+      { status: 403, reason: 'AttemptSuperseded', retry: false },
+    ],
+    [
       'a run that ended',
       { phase: 'TimedOut', attempts: [attempt(1, 'pod-1')] },
       'team',

@@ -21,12 +21,13 @@ export function authorize({ namespace, pod }: PodIdentity, runs: Pick<GatewayRun
     throw new GatewayFailure(403, 'Forbidden', `${where} is not in the namespace of Pod ${namespace}/${pod.name}`);
   }
   if (isTerminal(status?.phase)) throw new GatewayFailure(409, 'RunFinished', `${where} ended as ${status?.phase}`);
-  const last = (status?.attempts ?? []).reduce((one, other) => (other.number > one.number ? other : one), {
-    number: 0,
-    podUID: '',
-  });
-  if (last.podUID !== pod.uid) {
-    throw new GatewayFailure(403, 'AttemptSuperseded', `${where} is at attempt ${last.number}, in another Pod`);
+  const [last] = [...(status?.attempts ?? [])].sort((one, other) => other.number - one.number);
+  if (last?.podUID !== pod.uid) {
+    throw new GatewayFailure(403, 'AttemptSuperseded', `${where} is at attempt ${last?.number}, in another Pod`);
+  }
+  // Its node may be cut off from the cluster, or it is slow to end: what it does does not count any more.
+  if (last.completionTime !== undefined) {
+    throw new GatewayFailure(403, 'AttemptSuperseded', `${where} has given attempt ${last.number} up`);
   }
   return { ...context, podUid: pod.uid };
 }

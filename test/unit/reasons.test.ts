@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { takoRunStatusSchema } from '../../src/api/takorun.ts';
 import { REASONS } from '../../src/controllers/repository/reasons.ts';
+import { FAILURES, type FailureClass } from '../../src/fanout/transient.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 
@@ -17,7 +18,7 @@ const NO_REASONS = new Set([
   // Kinds, enumerations of Kubernetes and of the API.
   ...['Secret', 'ConfigMap', 'TakoRun', 'TakoRepository', 'File', 'Memory', 'Never', 'IfNotPresent'],
   ...['OnRootMismatch', 'RuntimeDefault', 'Background', 'Same', 'Selector', 'Tree', 'OnFailure'],
-  ...['NotIn', 'Exists', 'DoesNotExist', 'ErrImagePull', 'ContainerStatusUnknown'],
+  ...['NotIn', 'Exists', 'DoesNotExist', 'ErrImagePull', 'ContainerStatusUnknown', 'OutOf'],
   // Names of errors, causes.
   ...['PodRefusedError', 'WorkflowFileError', 'RunConflictError', 'GatewayFailure', 'GatewayCallError'],
   'PreparationError',
@@ -28,7 +29,7 @@ const NO_REASONS = new Set([
 /** Phases that are reasons too. */
 const BOTH = new Set(['Running']);
 /** Documented words that the source does not spell: they come from Kubernetes. */
-const FROM_KUBERNETES = new Set(['Evicted', 'NodeLost']);
+const FROM_KUBERNETES = new Set(['NodeLost']);
 
 const skipReasons = takoRunStatusSchema.shape.fanOut.unwrap().shape.skipped.unwrap().element.shape.reason.options;
 const isReason = (word: string) => BOTH.has(word) || (!NO_REASONS.has(word) && !isSkipReason(word));
@@ -71,6 +72,29 @@ describe('docs/guides/troubleshooting.md', () => {
 
   test('given the words that are no reasons, then the source has each of them', () => {
     expect([...NO_REASONS].filter(word => !source.has(word))).toEqual([]);
+  });
+});
+
+/** How the table of what is tried again calls the classes. */
+const RETRIED: Record<FailureClass, string> = {
+  transient: 'yes',
+  workflow: 'with `retry.onWorkflowFailure`',
+  final: 'no',
+};
+
+describe('what is tried again, in docs/guides/troubleshooting.md', () => {
+  const page = readFileSync(path.join(ROOT, 'docs/guides/troubleshooting.md'), 'utf8');
+  const table = page.slice(page.indexOf('## What is tried again'));
+  const rows = [...table.matchAll(/^\| [^|]* \| ([^|]*) \| ([^|:]*)[^|]* \|$/gm)].flatMap(([, reasons, answer]) =>
+    [...reasons!.matchAll(/`([A-Z]\w+)`/g)].map(([, reason]) => [reason!, answer!.trim()] as const),
+  );
+  const told = new Map(rows);
+
+  test('given a row of the table in the source, then the page says the same', () => {
+    const differing = Object.entries(FAILURES).filter(([reason, row]) => told.get(reason) !== RETRIED[row.class]);
+    expect(differing.map(([reason, row]) => `${reason} is ${row.class}, the page says ${told.get(reason)}`)).toEqual(
+      [],
+    );
   });
 });
 

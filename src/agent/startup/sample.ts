@@ -39,7 +39,7 @@ export async function runSample(runAgent: (options: AgentOptions) => Promise<Age
     return await runAgent({
       assignment: {
         protocol: PROTOCOL_VERSION,
-        run: { namespace: 'sample', name: 'sample', uid: 'sample', runId: 'exec-20260101-000000-00000000' },
+        run: { namespace: 'sample', name: 'sample', uid: 'sample', runId: 'exec-20260101-000000-00000000', attempt: 1 },
         repository: {
           url: `file://${at('repository')}`,
           slug: 'acme/sample',

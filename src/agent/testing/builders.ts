@@ -20,7 +20,13 @@ export function workflowOf(body: string): Workflow {
 export function assignmentOf(changes: Partial<Assignment> = {}): Assignment {
   return {
     protocol: PROTOCOL_VERSION,
-    run: { namespace: 'team', name: 'core-lib-release', uid: 'uid-run', runId: 'exec-20260101-000000-00000000' },
+    run: {
+      namespace: 'team',
+      name: 'core-lib-release',
+      uid: 'uid-run',
+      runId: 'exec-20260101-000000-00000000',
+      attempt: 1,
+    },
     repository: {
       url: 'https://git.example.com/acme/core-lib.git',
       slug: 'acme/core-lib',

@@ -10,10 +10,11 @@ import { POD_INDEXES, RUN_INDEXES } from './indexes.ts';
 import { lineageOf, parentOf } from './lineage.ts';
 import { type LiveRepository, type LiveRun, type ObservedPod, projectPod } from './observed.ts';
 import type { RunOptions } from './options.ts';
-import { podState } from './pod-state.ts';
-import { type PrepareContext, prepareWorkflow } from './prepare.ts';
+import { planBackoff } from './plan-retry.ts';
+import { isOver, podState } from './pod-state.ts';
+import { type PrepareContext, prepareWorkflow, type WorkflowSpec } from './prepare.ts';
 import { parseResult, parseResultBody } from './result.ts';
-import type { WorkflowObservation } from './workflow-observation.ts';
+import { attemptOf, hasEnded, type WorkflowObservation } from './workflow-observation.ts';
 
 export interface WorkflowContext {
   readonly client: Pick<KubeClient, 'get'>;
@@ -57,26 +58,35 @@ export async function observeWorkflow(
     admission.release(key);
     return base;
   }
+  if (planBackoff(base) !== undefined) {
+    // Its place is for others meanwhile, once nothing of it runs any more.
+    if (pods.every(isOver)) admission.release(key);
+    return base;
+  }
   const parent = parentOf(run, runs);
   const limit = parent?.spec.concurrencyLimit;
   const admitted =
     parent === undefined || limit === undefined || admission.request({ key, group: parent.metadata.uid, limit });
   if (!admitted) return { ...base, admitted };
-  const preparation = await prepareWorkflow(spec, namespace, repository, { ...context.prepare, options }, signal);
+  const preparation = await prepareWorkflow(
+    pinned(run, spec),
+    namespace,
+    repository,
+    { ...context.prepare, options },
+    signal,
+  );
   return { ...base, preparation, trigger: triggerOf(parent) };
 }
 
-function hasStarted({ status }: LiveRun, pods: readonly ObservedPod[]): boolean {
-  return (
-    pods.length > 0 ||
-    (status?.attempts?.length ?? 0) > 0 ||
-    status?.phase === 'Waiting' ||
-    (status?.phase !== undefined && isTerminal(status.phase))
-  );
+/** Whether there is an attempt that has not ended, or none will follow. */
+function hasStarted(run: LiveRun, pods: readonly ObservedPod[]): boolean {
+  const { phase, attempts } = run.status ?? {};
+  const numbers = [...pods.map(attemptOf), ...(attempts ?? []).map(({ number }) => number)];
+  return phase === 'Waiting' || isTerminal(phase) || numbers.some(number => !hasEnded(run, number));
 }
 
 /**
- * The run's Pods by the store. When it has none of a run that had one, the API server is asked: runs and Pods are watched apart, so the
+ * The run's Pods by the store. When it lacks that of an attempt which has not ended, the API server is asked: runs and Pods are watched apart, so the
  * status may be ahead of the Pods, and the run would be given up for nothing.
  */
 async function podsOf(
@@ -87,12 +97,13 @@ async function podsOf(
   const { metadata, status } = run;
   const own = pods.byIndex(POD_INDEXES.run, keyOf(metadata)).filter(pod => controllerOf(pod)?.uid === metadata.uid);
   const last = status?.attempts?.at(-1);
-  if (own.length > 0 || last === undefined || isTerminal(status?.phase) || status?.phase === 'Waiting') return own;
+  if (last === undefined || hasEnded(run, last.number) || own.some(pod => pod.metadata.uid === last.podUID)) return own;
+  if (isTerminal(status?.phase) || status?.phase === 'Waiting') return own;
   try {
     const found = await client.get(podResource, { namespace: metadata.namespace, name: last.podName }, { signal });
-    return found.metadata.uid === last.podUID ? [projectPod(found)] : [];
+    return found.metadata.uid === last.podUID ? [...own, projectPod(found)] : own;
   } catch (error) {
-    if (isApiError(error, 'notFound')) return [];
+    if (isApiError(error, 'notFound')) return own;
     throw error;
   }
 }
@@ -105,7 +116,7 @@ async function storedResult(
   signal: AbortSignal,
 ): Promise<{ stored?: ResultBody | 'missing' }> {
   if (isTerminal(run.status?.phase) || run.status?.phase === 'Waiting') return {};
-  for (const pod of pods) {
+  for (const pod of pods.filter(pod => !hasEnded(run, attemptOf(pod)))) {
     const state = podState(pod);
     const ref = state.kind === 'finished' ? parseResult(state.message)?.ref : undefined;
     if (ref === undefined) continue;
@@ -121,6 +132,12 @@ async function storedResult(
     }
   }
   return {};
+}
+
+/** Every attempt runs the commit of the first one. */
+function pinned({ status }: LiveRun, spec: WorkflowSpec): WorkflowSpec {
+  const isRetry = (status?.attempts ?? []).length > 0 && status?.revision !== undefined;
+  return isRetry ? { ...spec, ref: status.revision } : spec;
 }
 
 /** The event that started the run, for its templates. */

@@ -6,6 +6,7 @@ import { NOTHING } from './decision.ts';
 import { fanOutSummary } from './fan-out-summary.ts';
 import type { LiveRun } from './observed.ts';
 import { releaseActions } from './plan-finished.ts';
+import type { Failure } from './plan-retry.ts';
 import type { StatusBody } from './status.ts';
 import { endedInTime, mustStop, STOPPING_LOOK_MS, stoppingReason } from './stopping.ts';
 import { deadlineOf, startOf, type WorkflowObservation } from './workflow-observation.ts';
@@ -43,9 +44,14 @@ export function planCompletion(
 
 function podOutcome(agent: AgentVerdict): PodOutcome {
   if (agent.state === 'succeeded') return { state: 'succeeded', waitFor: agent.waitFor };
+  return { state: 'failed', ...failureOf(agent) };
+}
+
+/** What a failed agent says, with words where it has none. */
+export function failureOf(agent: AgentVerdict): Failure {
   const { errorType = 'execution_failed', reason = 'AgentFailed', message = 'the agent gave no reason' } = agent;
   const output = agent.output === undefined ? '' : `; the last lines of its output:\n${agent.output}`;
-  return { state: 'failed', errorType, reason, message: `${message}${output}` };
+  return { errorType, reason, message: `${message}${output}` };
 }
 
 function decide(observation: WorkflowObservation, completion: Completion, changes: Partial<StatusBody>): Decision {

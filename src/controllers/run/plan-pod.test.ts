@@ -22,6 +22,12 @@ const plan = (pod: PodOptions, changes: Partial<WorkflowObservation> = {}) =>
   planWorkflowRun(workflowObservation({ now: CREATED + 10_000, pods: [observedPod(pod)], ...changes }));
 const deletePod = { kind: 'deletePod', name: expect.any(String), uid: 'pod-uid' };
 const releasePod = { kind: 'releasePod', uid: 'pod-uid' };
+/** What a retry looks like: the attempt is closed, and the run waits. */
+const retried = (reason: string, message: unknown = expect.any(String)) => ({
+  verdict: { phase: 'Pending', reason: 'RetryBackoff' },
+  status: { attempts: [{ number: 1, reason, message, completionTime: expect.any(String) }] },
+  events: [{ type: 'Warning', reason: 'RetryBackoff', message: expect.stringContaining(reason) }],
+});
 const canceling = { run: workflowRun({ spec: { cancel: true } }) };
 
 describe('a workflow run with a Pod', () => {
@@ -56,14 +62,9 @@ describe('a workflow run with a Pod', () => {
     });
   });
 
-  it('given a Pod that does not start in time without a reason, then the run fails, the Pod goes, and the events are pointed to', () => {
+  it('given a Pod that does not start in time without a reason, then the Pod goes, the events are pointed to, and another one follows', () => {
     const decision = plan({ containers: { agent: creating } }, { now: CREATED + settings.startTimeoutMs });
-    expect(decision).toMatchObject({
-      before: [deletePod],
-      verdict: { phase: 'Failed', reason: 'PodNotStarted' },
-      status: { errorType: 'execution_failed' },
-      after: [releasePod],
-    });
+    expect(decision).toMatchObject({ ...retried('PodNotStarted'), before: [], after: [deletePod] });
     expect(decision.verdict?.message).toMatch(
       /kubectl -n team get events --field-selector involvedObject.name=core-lib/,
     );
@@ -95,21 +96,25 @@ describe('a workflow run with a Pod', () => {
   it.each([
     ['ErrImagePull', 'ImagePullBackOff'],
     ['CreateContainerConfigError', 'CreateContainerConfigError'],
-  ])('given %s, then the run waits, tells it, and fails when the time to start is over', (word, reason) => {
-    const pod = { containers: { agent: running, 'step-0': waiting(word, 'no such thing') } };
-    expect(plan(pod)).toMatchObject({
-      before: [],
-      verdict: { phase: 'Pending', reason },
-      events: [{ type: 'Warning', reason, message: expect.stringContaining('no such thing') }],
-      requeueAfterMs: 80_000,
-    });
-    expect(plan(pod, { now: CREATED + settings.startTimeoutMs })).toMatchObject({
-      before: [deletePod],
-      verdict: { phase: 'Failed', reason, message: expect.stringContaining('no such thing') },
-      status: { errorType: 'execution_failed', attempts: [{ reason, completionTime: at(settings.startTimeoutMs) }] },
-      after: [releasePod],
-    });
-  });
+  ])(
+    'given %s, then the run waits and tells it, and the attempt fails when the time to start is over',
+    (word, reason) => {
+      const pod = { containers: { agent: running, 'step-0': waiting(word, 'no such thing') } };
+      expect(plan(pod)).toMatchObject({
+        before: [],
+        verdict: { phase: 'Pending', reason },
+        events: [{ type: 'Warning', reason, message: expect.stringContaining('no such thing') }],
+        requeueAfterMs: 80_000,
+      });
+      const run = workflowRun({ spec: { retry: { limit: 0 } } });
+      expect(plan(pod, { run, now: CREATED + settings.startTimeoutMs })).toMatchObject({
+        before: [],
+        verdict: { phase: 'Failed', reason, message: expect.stringContaining('no such thing') },
+        status: { errorType: 'execution_failed', attempts: [{ reason, completionTime: at(settings.startTimeoutMs) }] },
+        after: [deletePod, releasePod],
+      });
+    },
+  );
 
   it('given a kubelet that words the same problem anew, then status and events stay as they are', () => {
     const ready = {
@@ -131,9 +136,9 @@ describe('a workflow run with a Pod', () => {
     ['RunContainerError', waiting('RunContainerError')],
   ])('given %s, then the run fails at once and the Pod goes', (reason, container) => {
     expect(plan({ containers: { agent: running, 'step-0': container } })).toMatchObject({
-      before: [deletePod],
+      before: [],
       verdict: { phase: 'Failed', reason },
-      after: [releasePod],
+      after: [deletePod, releasePod],
     });
   });
 
@@ -159,10 +164,10 @@ describe('a workflow run with a Pod', () => {
   it('given an agent that does not report after the deadline, then the run is TimedOut and the Pod goes', () => {
     const now = CREATED + settings.defaultTimeoutMs + 45_000;
     expect(plan({ containers: { agent: running } }, { now })).toMatchObject({
-      before: [deletePod],
+      before: [],
       verdict: { phase: 'TimedOut', reason: 'DeadlineExceeded' },
       status: { errorType: 'timeout', timeoutExceeded: true },
-      after: [releasePod],
+      after: [deletePod, releasePod],
     });
   });
 
@@ -197,28 +202,29 @@ describe('a workflow run whose Pod is taken away', () => {
     expect(plan({ deletedAfter: 9_000 }, canceling).verdict).toMatchObject({ phase: 'Canceled' });
   });
 
-  it.each([
-    ['nobody canceled the run', {}, 'Failed', 'PodDeleted', 'execution_failed'],
-    ['the run was canceled', canceling, 'Canceled', 'Canceled', 'canceled'],
-  ] as const)(
-    'given a Pod that was deleted without a report and %s, then it is %s',
-    (_, changes, phase, reason, errorType) => {
-      const pod = { containers: { agent: running }, deletedAfter: 9_000 };
-      expect(plan(pod, { ...changes, now: CREATED + 19_000 })).toMatchObject({
-        verdict: { phase, reason },
-        status: { errorType },
-        after: [releasePod],
-      });
-    },
-  );
+  it('given a Pod that was deleted without a report after a cancel, then the run is Canceled', () => {
+    const pod = { containers: { agent: running }, deletedAfter: 9_000 };
+    expect(plan(pod, { ...canceling, now: CREATED + 19_000 })).toMatchObject({
+      verdict: { phase: 'Canceled', reason: 'Canceled' },
+      status: { errorType: 'canceled' },
+      after: [releasePod],
+    });
+  });
+
+  it('given a Pod that was deleted without a report, then the attempt is over, but its Pod is kept until its node says so', () => {
+    const pod = { containers: { agent: running }, deletedAfter: 9_000 };
+    expect(plan(pod, { now: CREATED + 19_000 })).toMatchObject({ ...retried('PodDeleted'), before: [], after: [] });
+    const taken = { ...pod, disruption: 'DeletionByTaintManager' };
+    expect(plan(taken, { now: CREATED + 19_000 })).toMatchObject(retried('DeletionByTaintManager'));
+  });
 
   it.each([
     [
-      'evicted',
-      { phase: 'Failed', reason: 'Evicted', message: 'low on memory' },
+      'over its limit of storage',
+      { phase: 'Failed', reason: 'Evicted', message: 'exceeds the limit' },
       {},
       'Failed',
-      'Evicted',
+      'StorageLimitExceeded',
       'execution_failed',
     ],
     [
@@ -229,7 +235,6 @@ describe('a workflow run whose Pod is taken away', () => {
       'DeadlineExceeded',
       'timeout',
     ],
-    ['lost', { phase: 'Failed' }, {}, 'Failed', 'PodLost', 'execution_failed'],
     ['lost after a cancel', { phase: 'Failed' }, canceling, 'Canceled', 'Canceled', 'canceled'],
   ] as const)('given a Pod that is %s, then that is told', (_, pod, changes, phase, reason, errorType) => {
     expect(plan(pod, changes)).toMatchObject({
@@ -239,15 +244,22 @@ describe('a workflow run whose Pod is taken away', () => {
     });
   });
 
-  it('given a Pod that the status knows and that is not there any more, then the result is lost', () => {
+  it.each([
+    [
+      'evicted',
+      { phase: 'Failed', reason: 'Evicted', message: 'low on memory', disruption: 'TerminationByKubelet' },
+      'Evicted',
+    ],
+    ['lost', { phase: 'Failed' }, 'PodLost'],
+  ] as const)('given a Pod that is %s, then it is let go, and another one follows', (_, pod, reason) => {
+    expect(plan(pod)).toMatchObject({ ...retried(reason), before: [], after: [releasePod] });
+  });
+
+  it('given a Pod that the status knows and that is not there any more, then the attempt is lost', () => {
     const attempts = [{ number: 1, podName: 'x', podUID: 'pod-uid' }];
     const run = workflowRun({ status: { phase: 'Running', attempts } });
     const decision = planWorkflowRun(workflowObservation({ run, now: CREATED + 10_000 }));
-    expect(decision).toMatchObject({
-      before: [],
-      verdict: { phase: 'Failed', reason: 'PodLost' },
-      status: { errorType: 'execution_failed' },
-    });
+    expect(decision).toMatchObject({ ...retried('PodLost'), before: [], after: [] });
   });
 
   it('given several Pods, then the last attempt decides', () => {

@@ -4,9 +4,10 @@ import { NOTHING } from './decision.ts';
 import { fanOutSummary } from './fan-out-summary.ts';
 import type { ObservedPod } from './observed.ts';
 import { planResult } from './plan-result.ts';
+import { type Failure, failAttempt } from './plan-retry.ts';
 import { disruption, isOnNode, podState } from './pod-state.ts';
 import type { StatusBody } from './status.ts';
-import { currentPhase, deadlineOf, QUIET_START_MS, type WorkflowObservation } from './workflow-observation.ts';
+import { currentPhase, deadlineOf, QUIET_START_MS, startOf, type WorkflowObservation } from './workflow-observation.ts';
 import { end, hold, reasonWord, recordAttempt, timedOut } from './workflow-status.ts';
 
 /** What an agent gets beyond the deadline to report by itself, milliseconds. */
@@ -22,7 +23,7 @@ export function planPod(observation: WorkflowObservation, pod: ObservedPod): Dec
   if (state.kind === 'lost') {
     if (run.spec.cancel === true) return canceled(observation, attempt);
     if (state.reason === 'DeadlineExceeded') return timedOut(observation, pod);
-    return end(observation, 'Failed', 'execution_failed', reasonWord(state.reason), state.message, attempt);
+    return failAttempt(observation, executionFailure(state.reason, state.message), attempt);
   }
   if (pod.metadata.deletionTimestamp !== undefined) {
     // A Pod that never came to a node has nobody who could still report.
@@ -31,7 +32,7 @@ export function planPod(observation: WorkflowObservation, pod: ObservedPod): Dec
     if (run.spec.cancel === true) return canceled(observation, attempt);
     const { reason, message } = disruption(pod);
     if (reason === 'DeadlineExceeded') return timedOut(observation, pod);
-    return end(observation, 'Failed', 'execution_failed', reasonWord(reason), message, attempt);
+    return failAttempt(observation, executionFailure(reason, message), attempt);
   }
   if (run.spec.cancel === true) {
     return {
@@ -40,8 +41,8 @@ export function planPod(observation: WorkflowObservation, pod: ObservedPod): Dec
     };
   }
   const created = Date.parse(pod.metadata.creationTimestamp);
-  const backstop = deadlineOf(observation, created) + DEADLINE_BACKSTOP_MS - now;
-  if (backstop <= 0) return { ...timedOut(observation, pod), before: [remove(pod)] };
+  const backstop = deadlineOf(observation, startOf(observation)) + DEADLINE_BACKSTOP_MS - now;
+  if (backstop <= 0) return removed(timedOut(observation, pod), pod);
 
   const startLeft = created + options.startTimeoutMs - now;
   const isFresh = now - created < QUIET_START_MS;
@@ -62,10 +63,7 @@ export function planPod(observation: WorkflowObservation, pod: ObservedPod): Dec
   if (isFresh) return { ...NOTHING, requeueAfterMs: created + QUIET_START_MS - now };
   if (startLeft <= 0) {
     const message = `the Pod did not start in time and the node does not say why: look at its events (kubectl -n ${pod.metadata.namespace} get events --field-selector involvedObject.name=${pod.metadata.name})`;
-    return {
-      ...end(observation, 'Failed', 'execution_failed', 'PodNotStarted', message, attempt),
-      before: [remove(pod)],
-    };
+    return removed(failAttempt(observation, executionFailure('PodNotStarted', message), attempt), pod);
   }
   return {
     ...hold(observation, 'Pending', 'PodStarting', 'the Pod is starting', false, attempt),
@@ -88,10 +86,17 @@ function planProblem(
     const message = before?.reason === reason ? before.message : problem.message;
     return { ...hold(observation, 'Pending', reason, message, true, attempt), requeueAfterMs: startLeft };
   }
-  return {
-    ...end(observation, 'Failed', 'execution_failed', reason, problem.message, attempt),
-    before: [remove(pod)],
-  };
+  return removed(failAttempt(observation, executionFailure(reason, problem.message), attempt), pod);
+}
+
+/** The decision, and the Pod deleted once the status says what came of it: a deleted Pod tells no cause any more. */
+function removed(decision: Decision, pod: ObservedPod): Decision {
+  const isPlanned = decision.after.some(action => action.kind === 'deletePod' && action.uid === pod.metadata.uid);
+  return isPlanned ? decision : { ...decision, after: [remove(pod), ...decision.after] };
+}
+
+function executionFailure(reason: string, message: string): Failure {
+  return { errorType: 'execution_failed', reason: reasonWord(reason), message };
 }
 
 function canceled(observation: WorkflowObservation, attempt: Partial<StatusBody>): Decision {

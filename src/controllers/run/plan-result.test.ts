@@ -23,6 +23,12 @@ const plan = (
   changes: Partial<WorkflowObservation> = {},
 ) => planWorkflowRun(workflowObservation({ now: NOW, pods: [finishedPod(result, pod)], ...changes }));
 const releasePod = { kind: 'releasePod', uid: 'pod-uid' };
+/** What a retry looks like: the attempt is closed, and the run waits. */
+const retried = (reason: string, message: unknown = expect.any(String)) => ({
+  verdict: { phase: 'Pending', reason: 'RetryBackoff' },
+  status: { attempts: [{ number: 1, reason, message, completionTime: expect.any(String) }] },
+  events: [{ type: 'Warning', reason: 'RetryBackoff', message: expect.stringContaining(reason) }],
+});
 const canceled = { run: workflowRun({ spec: { cancel: true } }) };
 const ref = { name: 'result', digest: 'e'.repeat(64) };
 
@@ -69,10 +75,7 @@ describe('the result of an agent', () => {
   });
 
   it('given a failure without words, then the status has some', () => {
-    expect(plan({ state: 'failed' })).toMatchObject({
-      verdict: { phase: 'Failed', reason: 'AgentFailed', message: 'the agent gave no reason' },
-      status: { errorType: 'execution_failed' },
-    });
+    expect(plan({ state: 'failed' })).toMatchObject(retried('AgentFailed', 'the agent gave no reason'));
   });
 
   it('given an agent whose time was over, then the run is TimedOut', () => {
@@ -88,14 +91,12 @@ describe('the result of an agent', () => {
     ['of another protocol', '{"protocol":99,"state":"succeeded","steps":[]}'],
     ['cut in the middle', '{"protocol":1,"state":"succ'],
   ])('given a message that is %s, then the agent has failed, and its log is pointed to', (_, message) => {
-    expect(plan(message)).toMatchObject({
-      verdict: { phase: 'Failed', reason: 'AgentFailed', message: expect.stringContaining('its log may say why') },
-      status: { errorType: 'execution_failed' },
-    });
+    expect(plan(message)).toMatchObject(retried('AgentFailed', expect.stringContaining('its log may say why')));
   });
 
   it('given an agent that was killed for its memory, then that is said', () => {
     const decision = plan('', { containers: { agent: terminated('OOMKilled', 137) } });
+    expect(decision.verdict).toMatchObject({ phase: 'Failed', reason: 'OOMKilled' });
     expect(decision.verdict?.message).toContain('container agent went over its memory limit');
   });
 
@@ -138,10 +139,7 @@ describe('a step container that died', () => {
   it('given a container that never came up, then the cause is told instead of the symptom', () => {
     const late = { ...died, errorType: 'execution_failed', reason: 'StepContainerNotStarted' } as const;
     const decision = plan(late, { containers: { 'step-0': waiting('ErrImagePull', 'not found') } });
-    expect(decision).toMatchObject({
-      verdict: { phase: 'Failed', reason: 'ImagePullBackOff' },
-      status: { errorType: 'execution_failed' },
-    });
+    expect(decision).toMatchObject(retried('ImagePullBackOff'));
   });
 
   it('given a step that failed by itself, then a container that ended later is not its cause', () => {
@@ -172,18 +170,17 @@ describe('an agent that was told to stop', () => {
   });
 
   it('given no cancel, then somebody deleted the Pod', () => {
-    expect(plan(stopped)).toMatchObject({
-      verdict: { phase: 'Failed', reason: 'PodDeleted' },
-      status: { errorType: 'execution_failed' },
-    });
+    expect(plan(stopped)).toMatchObject(retried('PodDeleted'));
   });
 
   it('given an eviction, then the node is quoted', () => {
-    const evicted = { phase: 'Failed', reason: 'Evicted', message: 'low on memory' };
-    expect(plan(stopped, evicted)).toMatchObject({
-      verdict: { phase: 'Failed', reason: 'Evicted', message: 'low on memory' },
-      status: { errorType: 'execution_failed' },
-    });
+    const evicted = {
+      phase: 'Failed',
+      reason: 'Evicted',
+      message: 'low on memory',
+      disruption: 'TerminationByKubelet',
+    };
+    expect(plan(stopped, evicted)).toMatchObject({ ...retried('Evicted', 'low on memory'), after: [releasePod] });
   });
 
   it("given the Pod's own deadline, then the run is TimedOut", () => {
@@ -204,17 +201,12 @@ describe('a step container that died while its Pod was being ended', () => {
   const killed = { containers: { 'step-0': terminated('Error', 143) } };
 
   it('given somebody deleted the Pod, then it is not the doing of the workflow: every container is told to end at once', () => {
-    expect(plan(died, { ...killed, deletedAfter: 9_000 })).toMatchObject({
-      verdict: { phase: 'Failed', reason: 'PodDeleted' },
-      status: { errorType: 'execution_failed' },
-    });
+    expect(plan(died, { ...killed, deletedAfter: 9_000 })).toMatchObject(retried('PodDeleted'));
   });
 
   it('given an eviction, then the node is quoted', () => {
-    expect(plan(died, { ...killed, reason: 'Evicted', message: 'low on memory' })).toMatchObject({
-      verdict: { phase: 'Failed', reason: 'Evicted', message: 'low on memory' },
-      status: { errorType: 'execution_failed' },
-    });
+    const evicted = { reason: 'Evicted', message: 'low on memory', disruption: 'TerminationByKubelet' };
+    expect(plan(died, { ...killed, ...evicted })).toMatchObject(retried('Evicted', 'low on memory'));
   });
 
   it('given a cancel, then the run is Canceled', () => {
@@ -222,11 +214,14 @@ describe('a step container that died while its Pod was being ended', () => {
   });
 
   it('given an agent that was killed since it did not end in time, then that is not its failure', () => {
-    expect(plan('', { ...killed, deletedAfter: 9_000 })).toMatchObject({
-      verdict: { phase: 'Failed', reason: 'PodDeleted' },
-      status: { errorType: 'execution_failed' },
-    });
+    expect(plan('', { ...killed, deletedAfter: 9_000 })).toMatchObject(retried('PodDeleted'));
     expect(plan('', { phase: 'Failed', reason: 'DeadlineExceeded' })).toMatchObject({ verdict: { phase: 'TimedOut' } });
+  });
+
+  it('given steps that ended well and a result that there was no time to hand over, then it is not that of a gateway', () => {
+    const undelivered = { ...died, errorType: 'execution_failed', reason: 'ResultsUndelivered' } as const;
+    expect(plan(undelivered, { deletedAfter: 9_000 })).toMatchObject(retried('PodDeleted'));
+    expect(plan(undelivered).verdict).toMatchObject({ phase: 'Failed', reason: 'ResultsUndelivered' });
   });
 
   it('given a step that failed by itself before, then that is the result', () => {

@@ -3,7 +3,8 @@ import type { ContainerProblem } from './container-problem.ts';
 import type { Decision } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import type { ObservedPod } from './observed.ts';
-import { planCompletion } from './plan-completion.ts';
+import { failureOf, planCompletion } from './plan-completion.ts';
+import { failAttempt, retryAttempt } from './plan-retry.ts';
 import { disruption, isBeingEnded, type PodState } from './pod-state.ts';
 import { parseResult } from './result.ts';
 import type { WorkflowObservation } from './workflow-observation.ts';
@@ -27,11 +28,12 @@ export function planResult(
     if (isBeingEnded(pod) && state.cause?.reason !== 'OOMKilled') {
       const { reason, message } = disruption(pod);
       if (reason === 'DeadlineExceeded') return timedOut(observation, pod);
-      return end(observation, 'Failed', 'execution_failed', reasonWord(reason), message, attempt);
+      return failAttempt(observation, { errorType: 'execution_failed', reason: reasonWord(reason), message }, attempt);
     }
     const code = `exit code ${state.exitCode}${state.reason === '' ? '' : `, ${state.reason}`}`;
     const message = `the agent ended without a result: ${state.cause?.message ?? `${code}; its log may say why`}`;
-    return end(observation, 'Failed', 'execution_failed', 'AgentFailed', message, attempt);
+    const reason = state.cause?.reason === 'OOMKilled' ? 'OOMKilled' : 'AgentFailed';
+    return failAttempt(observation, { errorType: 'execution_failed', reason, message }, attempt);
   }
   if (isUnexplained(result) && state.cause === undefined && !state.settled && now < state.finishedMs + CAUSE_WAIT_MS) {
     return { ...NOTHING, requeueAfterMs: state.finishedMs + CAUSE_WAIT_MS - now };
@@ -42,6 +44,8 @@ export function planResult(
   }
   const body = result.ref !== undefined && typeof stored === 'object' ? stored : result;
   const verdict = stoppedByOthers(explained(result, state.cause), observation, pod);
+  const retried = verdict.state === 'failed' ? retryAttempt(observation, failureOf(verdict), attempt) : undefined;
+  if (retried !== undefined) return retried;
   return planCompletion(observation, verdict, { ...attempt, ...resultStatus(body, result.ref) });
 }
 
@@ -58,12 +62,17 @@ function explained(result: AgentResult, cause: ContainerProblem | undefined): Ag
   return { ...result, reason: reasonWord(cause.reason), message };
 }
 
+/** What an agent says whose Pod is ended around it: a container was told before it, or there was no time to hand the result over. */
+const CUT_SHORT = new Set(['StepContainerDied', 'ResultsUndelivered']);
+
 /**
  * An agent that was told to stop reports a cancel, or a container that died when that one was told first: the kubelet tells all of them at
  * once. Without `spec.cancel` it was not the user who ended the Pod.
  */
 function stoppedByOthers(result: AgentResult, { run }: WorkflowObservation, pod: ObservedPod): AgentResult {
-  const wasTold = result.errorType === 'canceled' || (result.reason === 'StepContainerDied' && isBeingEnded(pod));
+  const wasTold =
+    result.errorType === 'canceled' ||
+    (result.reason !== undefined && CUT_SHORT.has(result.reason) && isBeingEnded(pod));
   if (!wasTold || run.spec.cancel === true) return result;
   const { reason, message } = disruption(pod);
   if (reason === 'DeadlineExceeded') return { ...result, errorType: 'timeout', reason, message };

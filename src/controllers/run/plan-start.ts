@@ -1,6 +1,8 @@
 import type { Decision } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import { runIdOf } from './identity.ts';
+import type { LiveRun } from './observed.ts';
+import { planBackoff, retryDueMs } from './plan-retry.ts';
 import { buildPod } from './pod.ts';
 import type { PreparedWorkflow } from './prepare.ts';
 import { rfc3339 } from './status.ts';
@@ -19,23 +21,31 @@ const LOOK_AGAIN_MS = 5_000;
 /** Time between two tries while a ResourceQuota is used up, milliseconds: nothing tells us when there is room again. */
 const QUOTA_RETRY_MS = 15_000;
 
-/** A run without a Pod: whether it gets one now. */
+/** A run without a Pod, or between two of them: whether it gets one now. */
 export function planStart(observation: WorkflowObservation): Decision {
   const { run, now, preparation, options } = observation;
-  const deadlineMs = deadlineOf(observation, undefined);
+  const deadlineMs = deadlineOf(observation, startedMs(observation));
   if (observation.lineage === 'ending') return { ...NOTHING, requeueAfterMs: ENDING_LOOK_MS };
   if (run.spec.cancel === true)
-    return end(observation, 'Canceled', 'canceled', 'Canceled', 'the run was canceled before it started');
+    return end(
+      observation,
+      'Canceled',
+      'canceled',
+      'Canceled',
+      `the run was canceled before ${whatStarts(run)} started`,
+    );
   if (observation.lineage === 'gone') {
     const message = 'the run that started it has ended or was deleted: nobody waits for this one';
     return end(observation, 'Canceled', 'canceled', 'ParentGone', message);
   }
   if (now >= deadlineMs) {
-    const message = 'the time limit was over before the run could start';
+    const message = `the time limit was over before ${whatStarts(run)} could start`;
     return end(observation, 'TimedOut', 'timeout', 'DeadlineExceeded', message, { timeoutExceeded: true });
   }
   const unsupported = unsupportedMessage(run.spec);
   if (unsupported !== undefined) return end(observation, 'Failed', 'execution_failed', 'NotSupported', unsupported);
+  const backoff = planBackoff(observation);
+  if (backoff !== undefined) return backoff;
   if (run.spec.suspend === true)
     return hold(observation, 'Pending', 'Suspended', 'the run is suspended: set spec.suspend to false to start it');
   if (!observation.admitted) {
@@ -47,7 +57,7 @@ export function planStart(observation: WorkflowObservation): Decision {
     case 'failed':
       return end(observation, 'Failed', 'execution_failed', preparation.reason, preparation.message);
     case 'waiting': {
-      const left = Date.parse(run.metadata.creationTimestamp) + options.repositoryTimeoutMs - now;
+      const left = sinceMs(observation) + options.repositoryTimeoutMs - now;
       if (left <= 0) return end(observation, 'Failed', 'execution_failed', preparation.reason, preparation.message);
       return {
         ...hold(observation, 'Pending', preparation.reason, preparation.message, true),
@@ -61,6 +71,26 @@ export function planStart(observation: WorkflowObservation): Decision {
   }
 }
 
+/** When the first Pod of the run was created, milliseconds since the epoch; its time limit counts from there. */
+function startedMs({ run }: WorkflowObservation): number | undefined {
+  const { attempts = [], startTime } = run.status ?? {};
+  return attempts.length === 0 || startTime === undefined ? undefined : Date.parse(startTime);
+}
+
+/** From when on the run waits for what it needs, milliseconds since the epoch. */
+function sinceMs(observation: WorkflowObservation): number {
+  return retryDueMs(observation) ?? Date.parse(observation.run.metadata.creationTimestamp);
+}
+
+function nextAttempt({ status }: LiveRun): number {
+  return (status?.attempts?.at(-1)?.number ?? 0) + 1;
+}
+
+function whatStarts(run: LiveRun): string {
+  const number = nextAttempt(run);
+  return number === 1 ? 'the run' : `attempt ${number}`;
+}
+
 function endDryRun(observation: WorkflowObservation, prepared: PreparedWorkflow): Decision {
   const containers = `${prepared.containers.length} step container${prepared.containers.length === 1 ? '' : 's'}`;
   const message = `dry run: ${prepared.workflow.name} of ${prepared.slug} would run at ${prepared.commit.slice(0, 12)} in a Pod with ${containers}`;
@@ -69,7 +99,7 @@ function endDryRun(observation: WorkflowObservation, prepared: PreparedWorkflow)
 
 /** A quota may have room later, and a service account or a webhook may come to be; what is wrong in itself stays so. */
 function planRefused(observation: WorkflowObservation, refusal: PodRefusal, deadlineMs: number): Decision {
-  const { run, now, options } = observation;
+  const { now, options } = observation;
   const { reason, message } = refusal;
   switch (reason) {
     case 'QuotaExceeded':
@@ -78,7 +108,7 @@ function planRefused(observation: WorkflowObservation, refusal: PodRefusal, dead
         requeueAfterMs: Math.min(QUOTA_RETRY_MS, deadlineMs - now),
       };
     case 'PodForbidden': {
-      const left = Date.parse(run.metadata.creationTimestamp) + options.startTimeoutMs - now;
+      const left = sinceMs(observation) + options.startTimeoutMs - now;
       if (left <= 0) return end(observation, 'Failed', 'execution_failed', reason, message);
       return {
         ...hold(observation, 'Pending', reason, message, true),
@@ -105,7 +135,7 @@ function start(observation: WorkflowObservation, prepared: PreparedWorkflow, dea
     commit: prepared.commit,
     configDigest: prepared.configDigest,
     runId: runIdOf(run.metadata),
-    attempt: 1,
+    attempt: nextAttempt(run),
     deadline: rfc3339(deadlineMs),
     remainingSeconds: (deadlineMs - now) / 1_000,
     gatewayCa: observation.gatewayCa,

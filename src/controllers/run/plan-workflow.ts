@@ -5,10 +5,10 @@ import { fanOutSummary } from './fan-out-summary.ts';
 import { planWaiting } from './plan-completion.ts';
 import { planFinished } from './plan-finished.ts';
 import { planPod } from './plan-pod.ts';
+import { failAttempt } from './plan-retry.ts';
 import { planStart } from './plan-start.ts';
 import type { StatusBody } from './status.ts';
-import { attemptOf, type WorkflowObservation } from './workflow-observation.ts';
-import { end } from './workflow-status.ts';
+import { attemptOf, hasEnded, type WorkflowObservation } from './workflow-observation.ts';
 
 /** Decides what happens next with a run of a workflow. Pure: the same observation gives the same decision. */
 export function planWorkflowRun(observation: WorkflowObservation): Decision {
@@ -20,17 +20,15 @@ export function planWorkflowRun(observation: WorkflowObservation): Decision {
   }
   if (run.status?.phase === 'Waiting') return planWaiting(observation);
   const pod = [...pods].sort((a, b) => attemptOf(a) - attemptOf(b)).at(-1);
-  if (pod !== undefined) return planPod(observation, pod);
-  if ((run.status?.attempts?.length ?? 0) > 0) {
-    return end(
-      observation,
-      'Failed',
-      'execution_failed',
-      'PodLost',
-      'the Pod of the run was removed and its result with it: was its finalizer taken off?',
-    );
-  }
+  if (pod !== undefined && !hasEnded(run, attemptOf(pod))) return planPod(observation, pod);
+  const last = run.status?.attempts?.at(-1);
+  if (last !== undefined && !hasEnded(run, last.number)) return podLost(observation);
   return planStart(observation);
+}
+
+function podLost(observation: WorkflowObservation): Decision {
+  const message = 'the Pod of the run was removed and its result with it: was its finalizer taken off?';
+  return failAttempt(observation, { errorType: 'execution_failed', reason: 'PodLost', message });
 }
 
 /**

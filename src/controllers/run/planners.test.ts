@@ -1,12 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { LABELS } from '../../api/meta.ts';
 import { isTerminal, type Phase, type TakoRunStatus, takoRunStatusSchema } from '../../api/takorun.ts';
 import { nextStatus } from './apply.ts';
 import type { Decision } from './decision.ts';
 import type { LiveRun } from './observed.ts';
 import { planEventRun } from './plan-event.ts';
 import { planWorkflowRun } from './plan-workflow.ts';
+import { isOver } from './pod-state.ts';
 import { anyEventObservation, anyWorkflowObservation, parseConditions } from './testing/arbitraries.ts';
+import { attemptOf, hasEnded } from './workflow-observation.ts';
 
 const RUNS = { numRuns: 2_000 };
 
@@ -81,18 +84,28 @@ describe('planners', () => {
         expect(decision.after.filter(({ kind }) => kind === 'createPod')).toEqual([]);
         if (creations.length > 0) {
           expect(creations).toHaveLength(1);
-          expect(pods).toEqual([]);
           expect(isTerminal(run.status?.phase) || run.status?.phase === 'Waiting').toBe(false);
-          expect(run.status?.attempts ?? []).toEqual([]);
+          // Never two Pods at once, and never one twice.
+          expect(pods.filter(pod => !isOver(pod))).toEqual([]);
+          const last = run.status?.attempts?.at(-1);
+          const number = last?.number ?? 0;
+          expect(creations).toMatchObject([
+            { pod: { metadata: { labels: { [LABELS.attempt]: String(number + 1) } } } },
+          ]);
+          expect(pods.filter(pod => attemptOf(pod) > number)).toEqual([]);
+          if (last !== undefined) expect(last.completionTime).toBeDefined();
           expect([run.spec.cancel === true, run.spec.suspend === true, run.spec.dryRun === true]).not.toContain(true);
           expect(observation).toMatchObject({ lineage: 'live', admitted: true });
           expect(preparation?.kind).toBe('ready');
           expect(decision.status).toBeUndefined();
         }
         const ends = decision.verdict !== undefined && isTerminal(decision.verdict.phase);
-        const released = decision.after.filter(({ kind }) => kind === 'releasePod');
-        if (!ends && !isTerminal(run.status?.phase) && decision.verdict?.phase !== 'Waiting')
-          expect(released).toEqual([]);
+        const released = decision.after.flatMap(action => (action.kind === 'releasePod' ? [action.uid] : []));
+        if (!ends && !isTerminal(run.status?.phase) && decision.verdict?.phase !== 'Waiting') {
+          const after = { ...run, status: { ...run.status, ...decision.status } };
+          for (const pod of pods.filter(({ metadata }) => released.includes(metadata.uid)))
+            expect([hasEnded(after, attemptOf(pod)), isOver(pod)]).toEqual([true, true]);
+        }
         if (isTerminal(run.status?.phase)) expect([decision.verdict, decision.before]).toEqual([undefined, []]);
       }),
       RUNS,

@@ -92,6 +92,7 @@ function assignmentOf(input: PodInput): Assignment {
       name: run.metadata.name,
       uid: run.metadata.uid,
       runId: input.runId,
+      attempt: input.attempt,
     },
     repository: {
       url,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { disruption, podState } from './pod-state.ts';
+import { disruption, isOver, podState } from './pod-state.ts';
 import { at, creating, observedPod, type PodOptions, running, terminated, waiting } from './testing/builders.ts';
 
 const state = (options: PodOptions) => podState(observedPod(options));
@@ -150,11 +150,27 @@ describe('state of a Pod', () => {
   it.each([
     [
       'evicted',
-      { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' },
+      {
+        phase: 'Failed',
+        reason: 'Evicted',
+        message: 'The node was low on resource: memory.',
+        disruption: 'TerminationByKubelet',
+      },
       'Evicted',
       'low on resource',
     ],
-    ['ended by its deadline', { phase: 'Failed', reason: 'DeadlineExceeded' }, 'DeadlineExceeded', 'left no result'],
+    [
+      'ended by its deadline',
+      { phase: 'Failed', reason: 'DeadlineExceeded' },
+      'DeadlineExceeded',
+      'node ended the Pod',
+    ],
+    [
+      'marked by the garbage collector of Pods',
+      { phase: 'Failed', disruption: 'DeletionByPodGC', containers: { agent: running } },
+      'DeletionByPodGC',
+      'because of DeletionByPodGC',
+    ],
     ['gone without a word', { phase: 'Failed' }, 'PodLost', 'look at the node'],
     ['strangely successful', { phase: 'Succeeded' }, 'PodLost', 'left no result'],
     [
@@ -178,19 +194,24 @@ describe('state of a Pod', () => {
 
 describe('disruption of a Pod', () => {
   it('given an eviction, then the node is quoted', () => {
-    const pod = observedPod({ reason: 'Evicted', message: 'The node was low on resource: memory.' });
-    expect(disruption(pod)).toEqual({ reason: 'Evicted', message: 'The node was low on resource: memory.' });
+    const message = 'The node was low on resource: memory.';
+    const pod = observedPod({ reason: 'Evicted', message, disruption: 'TerminationByKubelet' });
+    expect(disruption(pod)).toEqual({ reason: 'Evicted', message });
+  });
+
+  it('given an eviction without that condition, then the Pod went over a limit of its own', () => {
+    const pod = observedPod({ reason: 'Evicted', message: 'Usage of EmptyDir volume "workspace" exceeds the limit' });
+    expect(disruption(pod)).toMatchObject({
+      reason: 'StorageLimitExceeded',
+      message: expect.stringMatching(/EmptyDir volume "workspace" .*disk_limit/),
+    });
   });
 
   it('given a preemption, then the message says so', () => {
-    const pod = observedPod();
-    pod.status!.conditions!.push({
-      type: 'DisruptionTarget',
-      status: 'True',
+    expect(disruption(observedPod({ disruption: 'PreemptionByScheduler' }))).toEqual({
       reason: 'PreemptionByScheduler',
-      message: 'default-scheduler: preempting to accommodate a higher priority pod',
+      message: 'the Pod of the run was deleted while it ran: because of PreemptionByScheduler',
     });
-    expect(disruption(pod).message).toContain('preempting to accommodate');
   });
 
   it('given nothing, then somebody deleted it', () => {
@@ -198,5 +219,29 @@ describe('disruption of a Pod', () => {
       reason: 'PodDeleted',
       message: 'the Pod of the run was deleted while it ran',
     });
+  });
+});
+
+describe('whether a Pod is over', () => {
+  it.each<[string, PodOptions, boolean]>([
+    ['that has failed', { phase: 'Failed' }, true],
+    ['that has succeeded', { phase: 'Succeeded' }, true],
+    ['that runs', { phase: 'Running', bound: true }, false],
+    [
+      'whose agent has ended while another container runs',
+      { containers: { agent: terminated('Completed', 0) } },
+      false,
+    ],
+    ['without a node', {}, false],
+    ['without a node that is being deleted', { deletedAfter: 0 }, true],
+    ['on a node that is being deleted', { deletedAfter: 0, bound: true }, false],
+    [
+      'that is being deleted and whose node does not answer',
+      { deletedAfter: 0, containers: { agent: running } },
+      false,
+    ],
+    ['of which nobody knows', { phase: 'Unknown', bound: true }, false],
+  ])('given one %s', (_, options, over) => {
+    expect(isOver(observedPod(options))).toBe(over);
   });
 });

@@ -52,8 +52,8 @@ export function podState(pod: ObservedPod): PodState {
   const extra = problem === undefined ? {} : { problem };
   const phase = pod.status?.phase;
   if (phase === 'Failed' || phase === 'Succeeded' || terminated?.reason === 'ContainerStatusUnknown') {
-    const reason = pod.status?.reason ?? problem?.reason ?? 'PodLost';
-    return { kind: 'lost', reason, message: pod.status?.message ?? problem?.message ?? LOST };
+    if (isBeingEnded(pod)) return { kind: 'lost', ...disruption(pod) };
+    return { kind: 'lost', reason: problem?.reason ?? 'PodLost', message: problem?.message ?? LOST };
   }
   if (agent?.state?.running !== undefined) return { kind: 'running', ...extra };
   return { kind: 'starting', ...extra };
@@ -84,6 +84,18 @@ export function isOnNode({ status }: ObservedPod): boolean {
   return scheduled === true || (status?.containerStatuses ?? []).length > 0;
 }
 
+/**
+ * Whether no container of the Pod runs any more, nor will, as far as Kubernetes knows: it has ended, or is being deleted without ever having
+ * been on a node (the API server then binds it to none). Of a node that is lost Kubernetes does not know: such a Pod is over once the node's
+ * object is deleted or its taint says out-of-service, for then the garbage collector of Pods marks it as Failed.
+ * https://kubernetes.io/docs/concepts/architecture/nodes/#node-controller
+ */
+export function isOver(pod: ObservedPod): boolean {
+  const phase = pod.status?.phase;
+  if (phase === 'Failed' || phase === 'Succeeded') return true;
+  return pod.metadata.deletionTimestamp !== undefined && !isOnNode(pod);
+}
+
 /** Whether somebody or something takes the Pod away, so that its containers do not end by themselves. */
 export function isBeingEnded({ metadata, status }: ObservedPod): boolean {
   const { reason, conditions } = status ?? {};
@@ -91,11 +103,23 @@ export function isBeingEnded({ metadata, status }: ObservedPod): boolean {
   return metadata.deletionTimestamp !== undefined || reason !== undefined || disrupted === true;
 }
 
-/** Why a Pod that was still wanted is being taken away, as far as Kubernetes says it: preemption, a drain, a taint, an eviction. */
+/**
+ * Why a Pod that was still wanted is being taken away, as far as Kubernetes says it: preemption, a drain, a taint, an eviction. A kubelet that
+ * evicts for the sake of its node says so in a condition as well; without it the Pod went over a limit of its own (evictPod in
+ * pkg/kubelet/eviction/eviction_manager.go).
+ */
 export function disruption(pod: ObservedPod): { reason: string; message: string } {
   const { reason, message, conditions } = pod.status ?? {};
-  if (reason !== undefined) return { reason, message: message ?? 'the node ended the Pod' };
   const target = conditions?.find(condition => condition.type === 'DisruptionTarget' && condition.status === 'True');
+  if (reason === 'Evicted' && target === undefined) {
+    const detail = clip(message ?? 'its workspace or its containers hold too much', 300);
+    const advice = 'raise resources.disk_limit in tako.yml, or the sizeLimit of the workspace';
+    return { reason: 'StorageLimitExceeded', message: `the Pod went over its limit of storage (${detail}): ${advice}` };
+  }
+  if (reason !== undefined) return { reason, message: message ?? 'the node ended the Pod' };
   const detail = target === undefined ? '' : `: ${clip(target.message ?? target.reason ?? '', 300)}`;
-  return { reason: 'PodDeleted', message: `the Pod of the run was deleted while it ran${detail}` };
+  return {
+    reason: target?.reason ?? 'PodDeleted',
+    message: `the Pod of the run was deleted while it ran${detail}`,
+  };
 }

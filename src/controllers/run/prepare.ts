@@ -30,7 +30,7 @@ export type Preparation =
   /** It will not: the run has to be created anew. */
   | { readonly kind: 'failed'; readonly reason: string; readonly message: string };
 
-type WorkflowSpec = NonNullable<TakoRunSpec['workflow']>;
+export type WorkflowSpec = NonNullable<TakoRunSpec['workflow']>;
 
 export interface PrepareContext {
   readonly reader: RepositoryReader;

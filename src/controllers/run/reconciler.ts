@@ -113,7 +113,8 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
     const status = nextStatus(run, decision, context.now);
     if (status !== undefined && !isDeepStrictEqual(status, run.status)) {
       const wait = options.options.parentWriteIntervalMs - written.writtenAgo(key, context.now);
-      const isRoutine = status.phase === run.status?.phase && decision.after.length === 0;
+      const isTold = decision.events.length > 0;
+      const isRoutine = status.phase === run.status?.phase && decision.after.length === 0 && !isTold;
       if (isRoutine && wait > 0) return { requeueAfterMs: Math.min(wait, requeueAfterMs ?? wait) };
       const updated = await writeStatus(run, status, context);
       written.wrote(key, run, updated, context.now);

@@ -10,8 +10,6 @@ describe('fields that this version does not act on', () => {
     ['spec.dedupe: Tree', { dedupe: 'Tree' }],
     ['spec.idempotent', { idempotent: true }],
     ['spec.queueTimeout', { queueTimeout: '5m' }],
-    ['spec.retry', { retry: { limit: 2 } }],
-    ['spec.retry', { retry: { onWorkflowFailure: true } }],
     ['spec.workspace.retain', { workspace: { retain: { policy: 'OnFailure', duration: '5m' } } }],
   ])('given %s, then it is named', (field, spec) => {
     expect(unsupportedFields(spec)).toEqual([field]);
@@ -22,14 +20,13 @@ describe('fields that this version does not act on', () => {
     const spec: TakoRunSpec = {
       dedupe: 'Event',
       idempotent: false,
-      retry: { limit: 0 },
       workspace: { retain: { policy: 'Never' } },
     };
     expect(unsupportedMessage(spec)).toBeUndefined();
   });
 
   it('given such a run of a workflow, then it fails before it has a Pod', () => {
-    const decision = planStart(workflowObservation({ run: workflowRun({ spec: { retry: { limit: 1 } } }) }));
+    const decision = planStart(workflowObservation({ run: workflowRun({ spec: { queueTimeout: '5m' } }) }));
     expect(decision.verdict).toMatchObject({ phase: 'Failed', reason: 'NotSupported' });
     expect(decision.before).toEqual([]);
   });

@@ -2,12 +2,11 @@ import type { TakoRunSpec } from '../../api/takorun.ts';
 
 /** What a run asks for that this version does not do: it is refused, since doing something else would be worse. */
 export function unsupportedFields(spec: TakoRunSpec): string[] {
-  const { retry, workspace } = spec;
+  const { workspace } = spec;
   const asked: [string, boolean][] = [
     ['spec.dedupe: Tree', spec.dedupe === 'Tree'],
     ['spec.idempotent', spec.idempotent === true],
     ['spec.queueTimeout', spec.queueTimeout !== undefined],
-    ['spec.retry', (retry?.limit ?? 0) > 0 || retry?.onWorkflowFailure === true],
     ['spec.workspace.retain', workspace?.retain?.policy === 'OnFailure'],
   ];
   return asked.filter(([, isAsked]) => isAsked).map(([field]) => field);

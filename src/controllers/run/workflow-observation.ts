@@ -75,6 +75,13 @@ export function attemptOf(pod: ObservedPod): number {
   return Number(pod.metadata.labels?.[LABELS.attempt] ?? 1);
 }
 
+/** Whether the status says that an attempt has ended: its outcome is recorded, and nothing of its Pod counts any more. */
+export function hasEnded(run: LiveRun, attempt: number): boolean {
+  const last = run.status?.attempts?.at(-1);
+  if (last === undefined) return false;
+  return attempt < last.number || (attempt === last.number && last.completionTime !== undefined);
+}
+
 export function currentPhase(run: LiveRun): Phase {
   return run.status?.phase ?? 'Pending';
 }

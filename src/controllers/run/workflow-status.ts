@@ -10,6 +10,8 @@ import { releaseActions } from './plan-finished.ts';
 import { rfc3339, type StatusBody } from './status.ts';
 import { attemptOf, type WorkflowObservation } from './workflow-observation.ts';
 
+/** As in the CRD. */
+const MAX_LISTED_ATTEMPTS = 16;
 const MAX_LISTED_STEPS = 64;
 const MAX_LISTED_OUTPUTS = 64;
 const MAX_OUTPUT_LENGTH = 4_096;
@@ -109,11 +111,12 @@ export function recordAttempt(observation: WorkflowObservation, pod: ObservedPod
   return {
     startTime: observation.run.status?.startTime ?? pod.metadata.creationTimestamp,
     ...(revision === undefined ? {} : { revision }),
-    attempts: [...previous.filter(entry => entry.number !== number), attempt],
+    attempts: [...previous.filter(entry => entry.number !== number), attempt].slice(-MAX_LISTED_ATTEMPTS),
   };
 }
 
-function closeAttempt(attempts: readonly Attempt[], now: number, reason: string, message: string): Attempt[] {
+/** The attempts with the last one ended, unless it has ended before. */
+export function closeAttempt(attempts: readonly Attempt[], now: number, reason: string, message: string): Attempt[] {
   return attempts.map((attempt, index) =>
     index === attempts.length - 1 && attempt.completionTime === undefined
       ? { ...attempt, completionTime: rfc3339(now), reason, message: shorten(message, 1_024) }
@@ -146,7 +149,8 @@ function listedOutputs(outputs: Readonly<Record<string, string>>): Record<string
   return Object.fromEntries(listed);
 }
 
-/** A kubelet's word as a condition's reason, which allows letters, digits and underscores. */
+/** A kubelet's word as a condition's reason, which allows letters, digits and underscores. `OutOfephemeral-storage` loses its hyphen. */
 export function reasonWord(reason: string): string {
-  return /^[A-Za-z][A-Za-z0-9_]{0,127}$/.test(reason) ? reason : 'ContainerProblem';
+  const word = reason.startsWith('OutOf') ? reason.replaceAll(/[^A-Za-z0-9_]/g, '') : reason;
+  return /^[A-Za-z][A-Za-z0-9_]{0,127}$/.test(word) ? word : 'ContainerProblem';
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { AgentResult } from '../../../agent/contract.ts';
 import { type Condition, conditionsSchema } from '../../../api/common.ts';
-import { ERROR_TYPES, PHASES, type TakoRunSpec, type TakoRunStatus } from '../../../api/takorun.ts';
+import { type Attempt, ERROR_TYPES, PHASES, type TakoRunSpec, type TakoRunStatus } from '../../../api/takorun.ts';
 import type { RunManifest } from '../../../fanout/objects.ts';
 import { runConditions } from '../conditions.ts';
 import type { EventObservation } from '../event-observation.ts';
@@ -54,6 +54,24 @@ const anySummary = fc
   })
   .map(states => ({ total: Object.values(states).reduce((sum, count) => sum + count, 0), ...states }));
 
+const anyAttempts: fc.Arbitrary<Attempt[]> = fc
+  .tuple(fc.constantFrom(1, 2, 3, 4), maybe(fc.tuple(anyMs.map(at), anyText)), fc.constantFrom(1, 16))
+  .map(([number, end, listed]) =>
+    Array.from({ length: Math.min(number, listed) }, (_, index): Attempt => {
+      const own = number - index;
+      const closed = index > 0 ? ([at(0), 'before'] as const) : end;
+      return {
+        number: own,
+        podName: `pod-${own}`,
+        podUID: `pod-${own}`,
+        startTime: at(0),
+        ...(closed === undefined
+          ? {}
+          : { completionTime: closed[0], reason: 'PodLost', message: closed[1].slice(0, 1_024).toWellFormed() }),
+      };
+    }).reverse(),
+  );
+
 /** A status as earlier decisions may have left it; its conditions fit its phase. */
 function anyStatus(reasons: readonly string[]): fc.Arbitrary<TakoRunStatus> {
   return fc
@@ -62,7 +80,7 @@ function anyStatus(reasons: readonly string[]): fc.Arbitrary<TakoRunStatus> {
       reason: fc.constantFrom(...reasons),
       startTime: maybe(anyMs.map(at)),
       completionTime: maybe(anyMs.map(at)),
-      attempts: maybe(fc.constant([{ number: 1, podName: 'pod', podUID: 'pod-uid', startTime: at(0) }])),
+      attempts: maybe(anyAttempts),
       childrenSummary: maybe(anySummary),
       steps: maybe(anySteps),
     })
@@ -75,7 +93,15 @@ function anyStatus(reasons: readonly string[]): fc.Arbitrary<TakoRunStatus> {
     });
 }
 
-const REASONS = ['Running', 'TimingOut', 'Canceling', 'ImagePullBackOff', 'RepositoryNotFound', 'ConcurrencyLimit'];
+const REASONS = [
+  'RetryBackoff',
+  'Running',
+  'TimingOut',
+  'Canceling',
+  'ImagePullBackOff',
+  'RepositoryNotFound',
+  'ConcurrencyLimit',
+];
 
 const anySpec: fc.Arbitrary<TakoRunSpec> = fc
   .record({
@@ -84,6 +110,7 @@ const anySpec: fc.Arbitrary<TakoRunSpec> = fc
     dryRun: maybe(fc.boolean()),
     timeout: maybe(fc.constantFrom('10s', '1h')),
     waitForChildren: maybe(fc.boolean()),
+    retry: maybe(fc.constantFrom({ limit: 0 }, { limit: 2, backoff: { initial: '10s' } }, { onWorkflowFailure: true })),
     ttlSecondsAfterFinished: maybe(fc.constantFrom(0, 3_600)),
   })
   .map(withoutUndefined);
@@ -119,7 +146,7 @@ const anyResult: fc.Arbitrary<AgentResult> = fc
   .record({
     state: fc.constantFrom('succeeded' as const, 'failed' as const),
     errorType: maybe(fc.constantFrom(...ERROR_TYPES)),
-    reason: maybe(fc.constantFrom('StepFailed', 'StepContainerDied', 'StepContainerNotStarted')),
+    reason: maybe(fc.constantFrom('StepFailed', 'StepContainerDied', 'StepContainerNotStarted', 'GitUnavailable')),
     message: maybe(anyText.map(text => text.slice(0, 1_024))),
     outputs: maybe(fc.dictionary(fc.constantFrom('a.b', 'c.d'), anyText)),
     waitFor: maybe(fc.constant(['emit'])),
@@ -130,7 +157,7 @@ const anyResult: fc.Arbitrary<AgentResult> = fc
 
 const anyPod: fc.Arbitrary<ObservedPod> = fc
   .record({
-    attempt: fc.constantFrom(1, 2),
+    attempt: fc.constantFrom(1, 2, 3),
     agent: maybe(anyState),
     step: maybe(anyState),
     result: maybe(anyResult),
@@ -138,6 +165,8 @@ const anyPod: fc.Arbitrary<ObservedPod> = fc
     reason: maybe(fc.constantFrom('Evicted', 'DeadlineExceeded', 'no word')),
     message: maybe(anyText),
     unschedulable: maybe(anyText),
+    disruption: maybe(fc.constantFrom('PreemptionByScheduler', 'DeletionByTaintManager')),
+    bound: maybe(fc.boolean()),
     deletedAfter: maybe(anyMs),
     createdAfter: fc.constantFrom(0, 5_000),
     claimed: fc.boolean(),

@@ -71,6 +71,9 @@ export interface PodOptions {
   readonly reason?: string;
   readonly message?: string;
   readonly unschedulable?: string;
+  /** Reason of a DisruptionTarget condition. */
+  readonly disruption?: string;
+  readonly bound?: boolean;
   /** Milliseconds after the creation of the run. */
   readonly createdAfter?: number;
   readonly deletedAfter?: number;
@@ -104,10 +107,7 @@ export function observedPod(options: PodOptions = {}): ObservedPod {
       phase: options.phase ?? 'Pending',
       ...(options.reason === undefined ? {} : { reason: options.reason }),
       ...(options.message === undefined ? {} : { message: options.message }),
-      conditions:
-        options.unschedulable === undefined
-          ? []
-          : [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: options.unschedulable }],
+      conditions: conditionsOf(options),
       containerStatuses: Object.entries(containers).map(([name, state]) => ({
         name,
         image: `${name}:1`,
@@ -118,6 +118,17 @@ export function observedPod(options: PodOptions = {}): ObservedPod {
       })),
     },
   };
+}
+
+function conditionsOf({ unschedulable, bound, disruption }: PodOptions): { type: string; status: string }[] {
+  const scheduled = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: unschedulable };
+  return [
+    ...(unschedulable === undefined ? [] : [scheduled]),
+    ...(bound === true ? [{ type: 'PodScheduled', status: 'True' }] : []),
+    ...(disruption === undefined
+      ? []
+      : [{ type: 'DisruptionTarget', status: 'True', reason: disruption, message: `because of ${disruption}` }]),
+  ];
 }
 
 export const running: ContainerState = { running: { startedAt: at(1_000) } };
