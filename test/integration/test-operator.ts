@@ -18,6 +18,8 @@ export interface TestOperator {
   stop(): Promise<void>;
   /** Ends it in the middle of whatever it does: from now on it sends nothing any more to the API server. */
   kill(): Promise<void>;
+  /** The same before its next request but `requests`, whenever that is. Resolves when it is dead. */
+  killAfter(requests: number): Promise<void>;
 }
 
 export interface TestOperatorOptions {
@@ -46,6 +48,9 @@ export async function startTestOperator({ namespace, settings = {} }: TestOperat
   const cluster = loadClusterConfig({ kubeconfig: process.env.TAKO_TEST_KUBECONFIG });
   const stopping = new AbortController();
   let killed = false;
+  /** Requests that it may still send. */
+  let left = Number.POSITIVE_INFINITY;
+  const last = Promise.withResolvers<void>();
   const listening = Promise.withResolvers<TestOperator['ports']>();
   const operator = await createOperator({
     config,
@@ -53,6 +58,10 @@ export async function startTestOperator({ namespace, settings = {} }: TestOperat
     cluster: {
       ...cluster,
       authenticate: async () => {
+        if (left-- <= 0) {
+          killed = true;
+          last.resolve();
+        }
         if (killed) throw new Error('this operator was killed');
         return await cluster.authenticate();
       },
@@ -63,6 +72,11 @@ export async function startTestOperator({ namespace, settings = {} }: TestOperat
   const running = operator.run(stopping.signal);
   running.catch(listening.reject);
   const ports = await listening.promise;
+  const kill = async (): Promise<void> => {
+    killed = true;
+    stopping.abort();
+    await running;
+  };
   return {
     ports,
     log,
@@ -70,10 +84,11 @@ export async function startTestOperator({ namespace, settings = {} }: TestOperat
       stopping.abort();
       await running;
     },
-    async kill() {
-      killed = true;
-      stopping.abort();
-      await running;
+    kill,
+    async killAfter(requests) {
+      left = requests;
+      await last.promise;
+      await kill();
     },
   };
 }

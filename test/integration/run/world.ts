@@ -34,8 +34,8 @@ export interface World {
   change(run: Live<TakoRun>, spec: Partial<TakoRunSpec>): Promise<void>;
   get(run: { metadata: { name?: string } }): Promise<Live<TakoRun>>;
   children(run: Live<TakoRun>): Promise<Live<TakoRun>[]>;
-  /** Waits until a run is in one of these phases; fails at once when it ends in another one. */
-  phase(run: Live<TakoRun>, ...phases: Phase[]): Promise<Live<TakoRun>>;
+  /** Waits until a run is in this phase; fails at once when it ends in another one. */
+  phase(run: Live<TakoRun>, phase: Phase, timeoutMs?: number): Promise<Live<TakoRun>>;
   /** Waits until the Ready condition of a run has this reason. */
   reason(run: Live<TakoRun>, reason: string, timeoutMs?: number): Promise<Live<TakoRun>>;
   pods(run?: Live<TakoRun>): Promise<Live<Pod>[]>;
@@ -87,9 +87,13 @@ export async function createWorld({ settings = {}, labels = RESTRICTED }: WorldO
       return commits[0]!;
     },
     async ready(name) {
-      await until(`${name} to be ready`, async () => {
-        const { status } = await client.get(takoRepositories, { namespace, name });
-        return status?.conditions?.some(({ type, status: state }) => type === 'Ready' && state === 'True') === true;
+      let last: Live<TakoRepository> | undefined;
+      const look = async () => {
+        last = await client.get(takoRepositories, { namespace, name });
+        return last.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+      };
+      await until(`${name} to be ready`, look).catch((error: Error) => {
+        throw new Error(`${error.message}; its status is ${JSON.stringify(last?.status)}`);
       });
     },
     async run(spec, name) {
@@ -104,14 +108,19 @@ export async function createWorld({ settings = {}, labels = RESTRICTED }: WorldO
       const { items } = await client.list(takoRuns, { namespace });
       return items.filter(item => controllerOf(item)?.uid === run.metadata.uid);
     },
-    phase: (run, ...phases) =>
-      waitFor(run, `phase ${phases.join(' or ')}`, ({ status }) => {
-        const phase = status?.phase;
-        if (phase !== undefined && phases.includes(phase)) return true;
-        if (phase !== undefined && TERMINAL_PHASES.has(phase))
-          throw new Error(`it ended as ${phase}: ${status?.message}`);
-        return false;
-      }),
+    phase: (run, wanted, timeoutMs) =>
+      waitFor(
+        run,
+        `phase ${wanted}`,
+        ({ status }) => {
+          const phase = status?.phase;
+          if (phase === wanted) return true;
+          if (phase !== undefined && TERMINAL_PHASES.has(phase))
+            throw new Error(`it ended as ${phase}: ${status?.message}`);
+          return false;
+        },
+        timeoutMs,
+      ),
     reason: (run, reason, timeoutMs) =>
       waitFor(
         run,
@@ -150,7 +159,7 @@ export async function createWorld({ settings = {}, labels = RESTRICTED }: WorldO
     run: Live<TakoRun>,
     what: string,
     condition: (run: Live<TakoRun>) => boolean,
-    timeoutMs = 15_000,
+    timeoutMs = 45_000,
   ): Promise<Live<TakoRun>> {
     let last = run;
     const look = async () => {
