@@ -30,7 +30,12 @@ export const ANNOTATIONS = {
   revision: `${GROUP}/revision`,
   /** On Pods: SHA-256 of the tako.yml at that commit, hexadecimal. */
   configDigest: `${GROUP}/config-digest`,
+  /** On the claim of an event: who holds it, in words. */
+  claim: `${GROUP}/claim`,
 } as const;
+
+/** Value of `app.kubernetes.io/component` on the Leases that are claims of events. They also carry `LABELS.runUid`, of the run that holds them. */
+export const EVENT_CLAIM_COMPONENT = 'event-claim';
 
 /** Value of `app.kubernetes.io/managed-by` on all that the operator creates. */
 export const MANAGED_BY = 'tako';

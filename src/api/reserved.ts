@@ -17,14 +17,16 @@ export const RESERVED_FIELDS: Readonly<Record<'TakoRun' | 'TakoRepository', read
       instead: 'Acts on runs of an event. In a run of a workflow, wait_for_children of the fan-out step decides.',
     },
     { path: 'spec.dedupe', instead: 'Tree is refused: the run ends as Failed, reason NotSupported.' },
-    { path: 'spec.idempotent', instead: 'True is refused: the run ends as Failed, reason NotSupported.' },
+    {
+      path: 'spec.idempotent',
+      instead: 'Acts on runs of an event. In a run of a workflow, idempotent of the fan-out step decides.',
+    },
     { path: 'spec.queueTimeout', instead: 'Refused: the run ends as Failed, reason NotSupported.' },
     { path: 'spec.workspace.retain', instead: 'OnFailure is refused: the run ends as Failed, reason NotSupported.' },
     {
       path: 'spec.suspend',
       instead: 'Holds this run before its Pod, or its event, has started. Children that exist already go on.',
     },
-    { path: 'status.duplicateOf', instead: 'Never set.' },
     { path: 'status.traceId', instead: 'Never set.' },
   ],
   TakoRepository: [

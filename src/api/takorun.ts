@@ -153,7 +153,12 @@ export const takoRunSpecSchema = z
       .describe(
         'Run equal children (repository, workflow and inputs) once per event, or once in the whole tree. Default Event.',
       ),
-    idempotent: z.boolean().optional().describe('An equal event within 24 hours takes the result of the first one.'),
+    idempotent: z
+      .boolean()
+      .optional()
+      .describe(
+        'Sends an event once: one with the same type, version, source, payload and id within 24 hours takes the result of the first, unless that failed.',
+      ),
     dryRun: z
       .boolean()
       .optional()
@@ -337,7 +342,11 @@ export const takoRunStatusSchema = z
       })
       .optional()
       .describe('The ConfigMap with results that are too large for the Pod to report itself.'),
-    duplicateOf: z.string().max(253).optional().describe('The run whose result this one took.'),
+    duplicateOf: z
+      .string()
+      .max(253)
+      .optional()
+      .describe('The run of an equal event whose result this one takes; see idempotent.'),
     traceId: z.string().max(32).optional().describe('OpenTelemetry trace of the tree.'),
     children: z.string().max(32).optional().describe('Finished and all children, done/total, for kubectl get.'),
     fanOut: fanOutSchema.optional(),

@@ -2,6 +2,7 @@ import { API_VERSION } from '../api/meta.ts';
 import { createRepositoryReader } from '../controllers/repository/reader.ts';
 import { createRepositoryReconciler } from '../controllers/repository/reconciler.ts';
 import { createAdmission } from '../controllers/run/admission.ts';
+import { duplicatesConcerned } from '../controllers/run/indexes.ts';
 import { DEFAULT_RUN_OPTIONS, type RunOptions } from '../controllers/run/options.ts';
 import { createRunReconciler } from '../controllers/run/reconciler.ts';
 import { createTakoRunRunner } from '../controllers/run/runner.ts';
@@ -94,6 +95,7 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
     sources: [
       storeSource(stores.runs),
       storeSource(stores.runs, { map: toController(API_VERSION, 'TakoRun') }),
+      storeSource(stores.runs, { map: event => duplicatesConcerned(stores.runs, event) }),
       storeSource(stores.pods, { map: toController(API_VERSION, 'TakoRun') }),
       storeSource(stores.repositories, {
         map: event => runsWaitingFor(stores.runs, event.type === 'deleted' ? event.old : event.object),

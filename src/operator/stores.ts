@@ -1,6 +1,6 @@
 import { LABELS, MANAGED_BY } from '../api/meta.ts';
 import { takoRepositories, takoRuns } from '../api/resources.ts';
-import { inTree, POD_INDEXES, RUN_INDEXES } from '../controllers/run/indexes.ts';
+import { byDuplicateOf, inTree, POD_INDEXES, RUN_INDEXES } from '../controllers/run/indexes.ts';
 import { type LiveRepository, type LiveRun, type ObservedPod, projectPod } from '../controllers/run/observed.ts';
 import { buildSubscriberIndex, type SubscriberIndex } from '../fanout/subscribers.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -30,6 +30,7 @@ export function createStores(logger: Logger): Stores {
         [RUN_INDEXES.owner]: byControllerUid,
         [RUN_INDEXES.podUid]: run => (run.status?.attempts ?? []).map(attempt => attempt.podUID),
         [RUN_INDEXES.tree]: inTree,
+        [RUN_INDEXES.duplicateOf]: byDuplicateOf,
         [REPOSITORY_INDEX]: unstartedRepository,
       },
     }),

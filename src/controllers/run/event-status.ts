@@ -49,6 +49,8 @@ export function eventStatus(observation: EventObservation, changes: Partial<Stat
     observedGeneration: _g,
     phase: _p,
     message: _m,
+    // Of a run that waited for another one's result, and does not any more.
+    duplicateOf: _d,
     ...previous
   }: TakoRunStatus = run.status ?? {};
   const source = run.spec.event?.source ?? '';

@@ -25,6 +25,9 @@ function harness(subscribers: RepositoryOptions[] = [{ name: 'app-one' }, { name
     emitter: async name => ({ name, labels: {} }),
     runner,
     budget: createTreeBudget(runs, 100),
+    claim: async () => ({ kind: 'mine' }),
+    peekClaim: async () => undefined,
+    waitersOf: () => [],
   };
   const expand = (run: LiveRun = eventRun(), changes: Partial<ExpandContext> = {}) =>
     expandEvent(run, CREATED + 3_600_000, CREATED, { ...context, ...changes }, AbortSignal.timeout(10_000));
@@ -161,6 +164,36 @@ describe('the expansion of an event', () => {
       kind: 'expanded',
       warnings: [{ type: 'DeepTree', message: expect.stringContaining(`level ${MAX_DEPTH}`) }],
     });
+  });
+
+  it('given an event that is idempotent, then it goes out only when it is the claim of its run', async () => {
+    const { runner, expand } = harness();
+    const run = eventRun({ spec: { idempotent: true } });
+    const of = { name: 'first', phase: 'Waiting', expanded: true } as const;
+    const first = eventRun({ name: 'first', spec: { idempotent: true } });
+    const duplicate = async () => ({ kind: 'duplicate', of, run: first }) as const;
+    expect(await expand(run, { claim: duplicate })).toEqual({ kind: 'duplicate', of });
+    expect(runner.runs()).toEqual([]);
+    const refused = async () => ({ kind: 'refused', message: 'no leases here' }) as const;
+    expect(await expand(run, { claim: refused })).toMatchObject({ kind: 'waiting', reason: 'ClaimRefused' });
+    const waitersOf = () => [first];
+    expect(await expand(run, { claim: duplicate, waitersOf })).toMatchObject({
+      kind: 'failed',
+      reason: 'CycleDetected',
+      message: expect.stringContaining('TakoRun first -> TakoRun release'),
+    });
+    expect(await expand(run)).toMatchObject({ kind: 'expanded' });
+  });
+
+  it('given an event that is not idempotent, or a dry run, then nothing is claimed', async () => {
+    const { expand } = harness();
+    const claim = async () => {
+      throw new Error('nothing is to be claimed');
+    };
+    expect(await expand(eventRun(), { claim })).toMatchObject({ kind: 'expanded' });
+    const peekClaim = async () => ({ name: 'first', phase: undefined, expanded: false });
+    const dryRun = eventRun({ spec: { idempotent: true, dryRun: true } });
+    expect(await expand(dryRun, { claim, peekClaim })).toMatchObject({ kind: 'planned', duplicateOf: 'first' });
   });
 
   it('given a tree that would grow over its budget, then it fails with the counts and starts nothing', async () => {

@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import type { SkippedSubscriber } from '../../api/takorun.ts';
 import type { Evaluator } from '../../evaluator/evaluator.ts';
 import { childRun, type PlannedChild, planChildren } from '../../fanout/children.ts';
+import type { FirstRun } from '../../fanout/claim.ts';
 import type { EmitterNamespace } from '../../fanout/consent.ts';
 import { checkPayload } from '../../fanout/fingerprint.ts';
 import { resolveInputs } from '../../fanout/inputs.ts';
@@ -10,9 +11,11 @@ import { candidates, decide, type FilterResult, filterExpressions, skip, skipped
 import type { RunManifest } from '../../fanout/objects.ts';
 import type { WorkflowRunner } from '../../fanout/runner.ts';
 import type { Subscriber, SubscriberIndex } from '../../fanout/subscribers.ts';
+import { type WaitersOf, waitCycle, wayText } from '../../fanout/wait-cycle.ts';
 import { eventVariables } from '../../workflow/cel/variables.ts';
 import type { JsonObject } from '../../workflow/types.ts';
 import type { TreeWarning } from './decision.ts';
+import type { ClaimOutcome } from './event-claim.ts';
 import type { LiveRepository, LiveRun } from './observed.ts';
 import type { TreeBudget } from './tree-budget.ts';
 
@@ -20,10 +23,17 @@ import type { TreeBudget } from './tree-budget.ts';
 export type Expansion =
   | { readonly kind: 'waiting'; readonly reason: string; readonly message: string }
   | { readonly kind: 'failed'; readonly reason: string; readonly message: string }
+  /** Another run has sent the event already. */
+  | { readonly kind: 'duplicate'; readonly of: FirstRun }
   /** Its children exist. */
   | (Matching & { readonly kind: 'expanded'; readonly children: readonly RunManifest[] })
   /** A dry run: these would be its children. */
-  | (Matching & { readonly kind: 'planned'; readonly children: readonly PlannedChild[] });
+  | (Matching & {
+      readonly kind: 'planned';
+      readonly children: readonly PlannedChild[];
+      /** The run whose result the event would take instead. */
+      readonly duplicateOf?: string;
+    });
 
 /** Who listens, and who does not run. */
 export interface Matching {
@@ -43,6 +53,11 @@ export interface ExpandContext {
   readonly emitter: (namespace: string) => Promise<EmitterNamespace>;
   readonly runner: Pick<WorkflowRunner, 'start'>;
   readonly budget: Pick<TreeBudget, 'check' | 'take'>;
+  /** Claims the event of a run that is idempotent. */
+  readonly claim: (run: LiveRun, signal: AbortSignal) => Promise<ClaimOutcome>;
+  /** The run that has claimed the event. */
+  readonly peekClaim: (run: LiveRun, signal: AbortSignal) => Promise<FirstRun | undefined>;
+  readonly waitersOf: WaitersOf;
 }
 
 /** Children that are created at the same time; the client's rate limit is the real bound. */
@@ -65,6 +80,8 @@ export async function expandEvent(
   if (!payload.ok) return { kind: 'failed', reason: 'InvalidPayload', message: payload.message };
   const source = checkSource(event.source, namespace, context.repositoriesBySlug);
   if (source !== undefined) return source;
+  const claimed = await claim(run, context, signal);
+  if (claimed !== undefined) return claimed;
 
   const emitter = await context.emitter(namespace);
   const first = candidates(event, context.subscribers.find(event.source, event.type), emitter);
@@ -100,10 +117,32 @@ export async function expandEvent(
     ...skippedStatus(skipped),
     warnings: [...warning('DeepTree', lineage), ...warning('LargeTree', room)],
   };
-  if (isDryRun) return { ...matching, kind: 'planned', children: plan.children };
+  if (isDryRun) {
+    const first = run.spec.idempotent === true ? await context.peekClaim(run, signal) : undefined;
+    const duplicateOf = first === undefined ? {} : { duplicateOf: first.name };
+    return { ...matching, kind: 'planned', children: plan.children, ...duplicateOf };
+  }
   const children = plan.children.map(child => childRun(run, child, { now, deadlineMs }));
   await startAll(children, context.runner, signal);
   return { ...matching, kind: 'expanded', children };
+}
+
+/** Undefined: the event is this run's to send. */
+async function claim(run: LiveRun, context: ExpandContext, signal: AbortSignal): Promise<Expansion | undefined> {
+  if (run.spec.idempotent !== true || run.spec.dryRun === true) return undefined;
+  const outcome = await context.claim(run, signal);
+  if (outcome.kind === 'mine') return undefined;
+  if (outcome.kind === 'refused') {
+    const message = `the API server refuses the Lease that keeps an idempotent event from being sent twice: ${outcome.message}`;
+    return { kind: 'waiting', reason: 'ClaimRefused', message };
+  }
+  const cycle = waitCycle(run, outcome.run, context.waitersOf);
+  if (cycle === undefined) return { kind: 'duplicate', of: outcome.of };
+  return {
+    kind: 'failed',
+    reason: 'CycleDetected',
+    message: `an equal event is that of TakoRun ${outcome.of.name}, which waits for this run itself: ${wayText(cycle)}; give the event another id or payload, or do not wait for it`,
+  };
 }
 
 function warning(type: TreeWarning['type'], result: { readonly warning?: string }): TreeWarning[] {

@@ -4,6 +4,7 @@ import { type ApiError, isApiError } from '../../kube/errors.ts';
 import type { Expectations } from '../../kube/expectations.ts';
 import { keyOf } from '../../kube/objects.ts';
 import type { ReadonlyStore } from '../../kube/store.ts';
+import { type ClaimContext, claimEvent, peekClaim } from './event-claim.ts';
 import { type EventObservation, eventDeadline } from './event-observation.ts';
 import { type ExpandContext, type Expansion, expandEvent } from './expand.ts';
 import { RUN_INDEXES } from './indexes.ts';
@@ -11,13 +12,15 @@ import { lineageOf } from './lineage.ts';
 import type { LiveRun } from './observed.ts';
 import type { RunOptions } from './options.ts';
 import type { TreeBudget } from './tree-budget.ts';
+import { waitersIn } from './waiters.ts';
 
 export interface EventContext {
+  readonly client: ClaimContext['client'];
   readonly runs: ReadonlyStore<LiveRun>;
   readonly runner: WorkflowRunner;
   readonly expectations: Expectations;
   readonly options: RunOptions;
-  readonly expand: Omit<ExpandContext, 'runner' | 'budget'>;
+  readonly expand: Omit<ExpandContext, 'runner' | 'budget' | 'claim' | 'peekClaim' | 'waitersOf'>;
   readonly budget: TreeBudget;
 }
 
@@ -60,9 +63,17 @@ async function expand(
   context: EventContext,
   signal: AbortSignal,
 ): Promise<Expansion> {
-  const runner = expecting(keyOf(run.metadata), context);
+  const { budget, runs } = context;
+  const expandContext: ExpandContext = {
+    ...context.expand,
+    runner: expecting(keyOf(run.metadata), context),
+    budget,
+    claim: (event, claiming) => claimEvent(event, now, context, claiming),
+    peekClaim: (event, peeking) => peekClaim(event, now, context, peeking),
+    waitersOf: waitersIn(runs),
+  };
   try {
-    return await expandEvent(run, deadlineMs, now, { ...context.expand, runner, budget: context.budget }, signal);
+    return await expandEvent(run, deadlineMs, now, expandContext, signal);
   } catch (error) {
     if (error instanceof RunConflictError) return { kind: 'failed', reason: 'RunConflict', message: error.message };
     if (isApiError(error, 'invalid', 'forbidden', 'quotaExceeded')) return refused(error);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type TakoRunStatus, takoRunStatusSchema } from '../../api/takorun.ts';
 import type { PlannedChild } from '../../fanout/children.ts';
+import type { FirstRun } from '../../fanout/claim.ts';
 import type { RunManifest, RunObject } from '../../fanout/objects.ts';
 import type { EventObservation } from './event-observation.ts';
 import type { Expansion, Matching } from './expand.ts';
@@ -177,6 +178,62 @@ describe('an event that goes out', () => {
   });
 });
 
+describe('an event that another run has sent', () => {
+  const duplicate = (first: Partial<FirstRun> = {}, changes: Partial<EventObservation> = {}) =>
+    plan({
+      expansion: { kind: 'duplicate', of: { name: 'first', phase: 'Waiting', expanded: true, ...first } },
+      ...changes,
+    });
+
+  it('given a first run that goes on, then it waits for it, starts nothing and says whose result it will take', () => {
+    const decision = duplicate();
+    expect(decision).toMatchObject({
+      before: [],
+      verdict: { phase: 'Waiting', reason: 'DuplicateEvent', message: expect.stringContaining('TakoRun first') },
+      status: { duplicateOf: 'first', fanOut: { eventEmitted: false, expanded: false } },
+      events: [],
+      requeueAfterMs: 30_000,
+    });
+    expect(decision.status?.childrenSummary).toBeUndefined();
+    const late = { now: CREATED + settings.defaultTimeoutMs - 5_000 };
+    expect(duplicate({}, late).requeueAfterMs).toBe(5_000);
+  });
+
+  it('given a first run that ended, then so has it, with its message', () => {
+    expect(duplicate({ phase: 'Succeeded', message: 'all 2 children succeeded' })).toMatchObject({
+      verdict: { phase: 'Succeeded', reason: 'DuplicateEvent', message: expect.stringContaining('all 2 children') },
+      status: { duplicateOf: 'first', completionTime: at(1_000) },
+      events: [{ type: 'Normal', reason: 'DuplicateEvent' }],
+    });
+    expect(duplicate({ phase: 'Failed', errorType: 'workflow_failed', message: 'exit code 1' })).toMatchObject({
+      verdict: { phase: 'Failed', reason: 'DuplicateFailed', message: expect.stringContaining('exit code 1') },
+      status: { duplicateOf: 'first', errorType: 'workflow_failed' },
+      events: [{ type: 'Warning', reason: 'DuplicateFailed' }],
+    });
+  });
+
+  it('given a run that waits for no children, then it has ended when the event has gone out', () => {
+    const run = eventRun({ spec: { waitForChildren: false } });
+    expect(duplicate({}, { run }).verdict).toMatchObject({ phase: 'Succeeded' });
+    expect(duplicate({ expanded: false }, { run }).verdict).toMatchObject({ phase: 'Waiting' });
+  });
+
+  it('given a run whose turn it is after all, then it is no duplicate any more', () => {
+    const run = eventRun({ status: { phase: 'Waiting', duplicateOf: 'first' } });
+    const decision = plan({ run, expansion: expanded(1) });
+    expect(decision.verdict?.reason).toBe('WaitingForChildren');
+    expect(decision.status).not.toHaveProperty('duplicateOf');
+  });
+
+  it('given a cancel or the end of its time while it waits, then it ends by itself', () => {
+    const status = { phase: 'Waiting', duplicateOf: 'first' } as const;
+    expect(plan({ run: eventRun({ spec: { cancel: true }, status }) }).verdict?.phase).toBe('Canceled');
+    expect(plan({ run: eventRun({ status }), now: CREATED + settings.defaultTimeoutMs }).verdict?.phase).toBe(
+      'TimedOut',
+    );
+  });
+});
+
 describe('a dry run', () => {
   const child = (index: number, inputs: Record<string, string> = {}): PlannedChild => ({
     name: `child-${index}`,
@@ -232,6 +289,14 @@ describe('a dry run', () => {
     expect(decision.verdict?.message).toMatch(/^dry run: would start app-0 ci, .*, app-19 ci and 110 more$/);
     expect(decision.status?.fanOut).toMatchObject({ plannedCount: 130, plannedOmitted: 30 });
     expect(decision.status?.fanOut?.planned).toHaveLength(100);
+  });
+
+  it('given an equal event that another run has sent, then it says that it would take that result', () => {
+    const expansion = { ...(expanded(0) as unknown as Matching), kind: 'planned' as const, children: [child(0)] };
+    const run = eventRun({ spec: { dryRun: true, idempotent: true } });
+    expect(plan({ run, expansion: { ...expansion, duplicateOf: 'first' } }).verdict?.message).toBe(
+      'dry run: would start app-0 ci; but an equal event is that of TakoRun first, whose result it would take',
+    );
   });
 
   it('given nobody, then it says so', () => {

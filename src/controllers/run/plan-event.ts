@@ -5,6 +5,7 @@ import { NOTHING } from './decision.ts';
 import { type EventObservation, eventDeadline } from './event-observation.ts';
 import { endEvent, holdEvent } from './event-status.ts';
 import type { Expansion, Matching } from './expand.ts';
+import { planDuplicate } from './plan-duplicate.ts';
 import { cancelChildren, isStillCounting, planChildrenOf } from './plan-event-children.ts';
 import { planFinished } from './plan-finished.ts';
 import { boundPlanned, boundSkipped, rfc3339, type StatusBody } from './status.ts';
@@ -63,6 +64,8 @@ function planExpansion(observation: EventObservation, expansion: Expansion): Dec
         requeueAfterMs: Math.min(left, LOOK_AGAIN_MS),
       };
     }
+    case 'duplicate':
+      return planDuplicate(observation, expansion.of);
     case 'expanded':
       return latch(observation, expansion);
     case 'planned':
@@ -103,15 +106,26 @@ function endDryRun(observation: EventObservation, expansion: Planned): Decision 
   const more = children.length > NAMED ? ` and ${children.length - NAMED} more` : '';
   const runs = named.length === 0 ? 'nothing' : `${named.join(', ')}${more}`;
   const others = skippedCount === 0 ? '' : `; ${skippedCount} skipped`;
+  const first =
+    expansion.duplicateOf === undefined
+      ? ''
+      : `; but an equal event is that of TakoRun ${expansion.duplicateOf}, whose result it would take`;
   const { planned, omitted } = boundPlanned(children);
-  const ended = endEvent(observation, 'Succeeded', undefined, 'DryRun', `dry run: would start ${runs}${others}`, {
-    fanOut: {
-      ...fanOutStatus(observation, expansion, false),
-      plannedCount: children.length,
-      planned,
-      ...(omitted === 0 ? {} : { plannedOmitted: omitted }),
+  const ended = endEvent(
+    observation,
+    'Succeeded',
+    undefined,
+    'DryRun',
+    `dry run: would start ${runs}${others}${first}`,
+    {
+      fanOut: {
+        ...fanOutStatus(observation, expansion, false),
+        plannedCount: children.length,
+        planned,
+        ...(omitted === 0 ? {} : { plannedOmitted: omitted }),
+      },
     },
-  });
+  );
   return { ...ended, warnings, events: [...warningEvents(expansion), ...ended.events] };
 }
 

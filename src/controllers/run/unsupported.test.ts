@@ -8,7 +8,6 @@ import { unsupportedFields, unsupportedMessage } from './unsupported.ts';
 describe('fields that this version does not act on', () => {
   it.each<[string, Partial<TakoRunSpec>]>([
     ['spec.dedupe: Tree', { dedupe: 'Tree' }],
-    ['spec.idempotent', { idempotent: true }],
     ['spec.queueTimeout', { queueTimeout: '5m' }],
     ['spec.workspace.retain', { workspace: { retain: { policy: 'OnFailure', duration: '5m' } } }],
   ])('given %s, then it is named', (field, spec) => {
@@ -19,7 +18,7 @@ describe('fields that this version does not act on', () => {
   it('given what asks for nothing, then nothing is refused', () => {
     const spec: TakoRunSpec = {
       dedupe: 'Event',
-      idempotent: false,
+      idempotent: true,
       workspace: { retain: { policy: 'Never' } },
     };
     expect(unsupportedMessage(spec)).toBeUndefined();

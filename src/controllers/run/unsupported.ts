@@ -5,7 +5,6 @@ export function unsupportedFields(spec: TakoRunSpec): string[] {
   const { workspace } = spec;
   const asked: [string, boolean][] = [
     ['spec.dedupe: Tree', spec.dedupe === 'Tree'],
-    ['spec.idempotent', spec.idempotent === true],
     ['spec.queueTimeout', spec.queueTimeout !== undefined],
     ['spec.workspace.retain', workspace?.retain?.policy === 'OnFailure'],
   ];

@@ -230,8 +230,17 @@ const anyChild: fc.Arbitrary<LiveRun> = fc
     return workflowRun(withoutUndefined({ name: `child-${index}`, parent: {}, spec, status: told }) as never);
   });
 
+const anyFirstRun = fc.record({
+  name: fc.constant('first'),
+  phase: maybe(fc.constantFrom(...PHASES)),
+  errorType: maybe(fc.constantFrom(...ERROR_TYPES)),
+  message: maybe(anyText),
+  expanded: fc.boolean(),
+});
+
 const anyExpansion: fc.Arbitrary<Expansion | undefined> = fc.oneof(
   fc.constant(undefined),
+  anyFirstRun.map((of): Expansion => ({ kind: 'duplicate', of })),
   fc
     .tuple(fc.constantFrom('waiting' as const, 'failed' as const), anyText)
     .map(([kind, message]): Expansion => ({ kind, reason: 'SourceNotFound', message })),

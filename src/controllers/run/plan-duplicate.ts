@@ -1,0 +1,36 @@
+import { duplicateState, type FirstRun } from '../../fanout/claim.ts';
+import { eventFingerprint } from '../../fanout/fingerprint.ts';
+import type { Decision } from './decision.ts';
+import { type EventObservation, eventDeadline } from './event-observation.ts';
+import { endEvent, holdEvent } from './event-status.ts';
+import { rfc3339, type StatusBody } from './status.ts';
+
+/** Longest time between two looks at the run that a duplicate follows, milliseconds. Its changes are told; this is for what is lost. */
+const FOLLOW_LOOK_MS = 30_000;
+
+/** An event that another run has sent already: it starts nothing and ends as that one does. */
+export function planDuplicate(observation: EventObservation, first: FirstRun): Decision {
+  const { run, now } = observation;
+  const state = duplicateState(first, { waitForChildren: run.spec.waitForChildren !== false });
+  const changes: Partial<StatusBody> = {
+    duplicateOf: first.name,
+    fanOut: {
+      eventId: run.spec.event?.id ?? run.metadata.uid,
+      fingerprint: eventFingerprint(run.spec.event!),
+      eventEmitted: false,
+      expanded: false,
+      startTime: run.status?.fanOut?.startTime ?? rfc3339(now),
+    },
+  };
+  switch (state.kind) {
+    case 'waiting':
+      return {
+        ...holdEvent(observation, 'Waiting', 'DuplicateEvent', state.message, changes),
+        requeueAfterMs: Math.min(FOLLOW_LOOK_MS, Math.max(0, eventDeadline(observation) - now)),
+      };
+    case 'ended': {
+      const reason = state.phase === 'Succeeded' ? 'DuplicateEvent' : 'DuplicateFailed';
+      return endEvent(observation, state.phase, state.errorType, reason, state.message, changes);
+    }
+  }
+}

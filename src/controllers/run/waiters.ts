@@ -1,0 +1,25 @@
+import { isTerminal } from '../../api/takorun.ts';
+import type { WaitersOf } from '../../fanout/wait-cycle.ts';
+import { keyOf } from '../../kube/objects.ts';
+import type { ReadonlyStore } from '../../kube/store.ts';
+import { RUN_INDEXES } from './indexes.ts';
+import { parentOf } from './lineage.ts';
+import type { LiveRun } from './observed.ts';
+
+/** The runs that wait for a run now, by the store: the one that started it and the duplicates of its event. */
+export function waitersIn(runs: ReadonlyStore<LiveRun>): WaitersOf {
+  return run => {
+    const live = run as LiveRun;
+    return [...waitingParent(live, runs), ...runs.byIndex(RUN_INDEXES.duplicateOf, keyOf(live.metadata))].filter(
+      ({ status }) => !isTerminal(status?.phase),
+    );
+  };
+}
+
+/** An event run says whether it is waited for, and whether it waits for its children, in one field. */
+function waitingParent(run: LiveRun, runs: ReadonlyStore<LiveRun>): LiveRun[] {
+  const parent = parentOf(run, runs);
+  if (parent === undefined) return [];
+  const { waitForChildren } = run.spec.event === undefined ? parent.spec : run.spec;
+  return waitForChildren === false ? [] : [parent];
+}
