@@ -16,7 +16,7 @@ const NO_REASONS = new Set([
   ...['Ready', 'Reconciling', 'Stalled', 'True', 'False', 'Unknown', 'Normal', 'Warning', 'Reconcile'],
   ...['Pending', 'Queued', 'Running', 'Waiting', 'Failed', 'Skipped', 'PodScheduled', 'DisruptionTarget'],
   // Kinds, enumerations of Kubernetes and of the API.
-  ...['Secret', 'ConfigMap', 'TakoRun', 'TakoRepository', 'File', 'Memory', 'Never', 'IfNotPresent'],
+  ...['Secret', 'ConfigMap', 'Lease', 'TakoRun', 'TakoRepository', 'File', 'Memory', 'Never', 'IfNotPresent'],
   ...['OnRootMismatch', 'RuntimeDefault', 'Background', 'Same', 'Selector', 'Tree', 'OnFailure'],
   ...['NotIn', 'Exists', 'DoesNotExist', 'ErrImagePull', 'ContainerStatusUnknown', 'OutOf'],
   // Names of errors, causes.
