@@ -17,7 +17,7 @@ import { createRepository } from '../../test/fixtures/git-server/repositories.mj
 import { parseResult } from '../controllers/run/result.ts';
 import { runAgent } from './agent.ts';
 import type { AgentResult, Assignment } from './contract.ts';
-import { prepareContainer } from './protocol/testing.ts';
+import { eventually, prepareContainer } from './protocol/testing.ts';
 import { assignmentOf, workflowOf } from './testing/builders.ts';
 import { startTlsServer, tokenFile } from './testing/tls-server.ts';
 
@@ -31,6 +31,9 @@ workflows:
   large:
     steps:
       - {id: log, run: 'head -c 9000 /dev/zero | tr "\\0" x', produces: {outputs: {text: from_stdout}}}
+  broken:
+    steps:
+      - {id: break, run: 'echo kept >file; exit 3'}
   slow:
     steps:
       - {id: sleep, run: ': >started; sleep 600'}
@@ -60,6 +63,8 @@ interface Run {
   readonly message: string;
   readonly lines: string[];
   readonly log: string;
+  /** Whether the step container's loop still runs, for people to look into. */
+  readonly held: boolean;
 }
 
 interface Options {
@@ -112,7 +117,25 @@ async function run(options: Options = {}): Promise<Run> {
     stop: options.stop ?? new AbortController().signal,
     print: line => lines.push(line),
   });
-  return { result, message: readFileSync(at('termination-log'), 'utf8'), lines, log: container.log().toString('utf8') };
+  const held = await isHeld(container.processes);
+  const message = readFileSync(at('termination-log'), 'utf8');
+  return { result, message, lines, log: container.log().toString('utf8'), held };
+}
+
+/** Whether the loop waits for people; when it does not, it ends soon. */
+async function isHeld(processes: () => number[]): Promise<boolean> {
+  const isSleep = (pid: number) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'sleep';
+  let held = false;
+  await eventually(() => {
+    const left = processes();
+    try {
+      held = left.some(isSleep);
+    } catch {
+      return false;
+    }
+    return held || left.length === 0;
+  });
+  return held;
 }
 
 /** Calls back when the slow step runs. */
@@ -192,6 +215,34 @@ describe('an agent', () => {
       steps: [{ id: 'sleep', phase: 'TimedOut' }],
     });
     expect(parseResult(message)).toMatchObject({ errorType: 'timeout' });
+  });
+
+  it('given a failure after which the workspace is to stay, then the step container waits, and the result names it', async () => {
+    const { message, held } = await run({ assignment: { workflow: 'broken', retainSeconds: 600 } });
+    expect(parseResult(message)).toMatchObject({
+      state: 'failed',
+      reason: 'StepFailed',
+      held: { container: 'step-0', seconds: 600 },
+    });
+    expect(held).toBe(true);
+  });
+
+  it('given a run out of time, then its workspace stays too', async () => {
+    const deadline = new Date(Date.now() + 2_500).toISOString();
+    const { result, held } = await run({ assignment: { workflow: 'slow', deadline, retainSeconds: 600 } });
+    expect(result).toMatchObject({ errorType: 'timeout', held: { container: 'step-0', seconds: 600 } });
+    expect(held).toBe(true);
+  });
+
+  it('given a success, or nothing to stay, then the step container ends', async () => {
+    expect(await run({ assignment: { retainSeconds: 600 } })).toMatchObject({
+      result: { state: 'succeeded' },
+      held: false,
+    });
+    const { result, held } = await run({ assignment: { workflow: 'broken' } });
+    expect(result).toMatchObject({ state: 'failed' });
+    expect(result.held).toBeUndefined();
+    expect(held).toBe(false);
   });
 
   it('given a deadline that was over before anything began, then the run has timed out', async () => {

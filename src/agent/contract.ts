@@ -115,6 +115,10 @@ export interface Assignment {
     /** PEM of the one authority that is trusted. */
     readonly ca: string;
   };
+  /**
+   * How long the step containers stay, for people, after a run that has failed or timed out, seconds. Absent: they end with the run.
+   */
+  readonly retainSeconds?: number;
   /** Number of bytes that the termination message may have: min(4,096, 12 KiB / containers), with room for injected containers. */
   readonly resultBytes: number;
 }
@@ -138,6 +142,8 @@ export interface AgentResult {
   readonly waitFor?: readonly string[];
   /** Where steps and outputs are when they do not fit into the message; then they are absent here. */
   readonly ref?: { readonly name: string; readonly digest: string };
+  /** The step containers stay for so long, and this is the one to look into; absent when they end. */
+  readonly held?: { readonly container: string; readonly seconds: number };
   /** Highest resident size of the agent so far (VmHWM), KiB. */
   readonly rssKiB?: number;
 }

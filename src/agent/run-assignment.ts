@@ -7,6 +7,7 @@ import { createCondition } from './condition.ts';
 import { type AgentResult, type Assignment, PROTOCOL_VERSION } from './contract.ts';
 import type { CheckoutFacts } from './environment.ts';
 import type { GatewayClient } from './gateway-client.ts';
+import { containerToHold } from './hold.ts';
 import { PreparationError } from './preparation-error.ts';
 import { openStepContainer, type StepContainer } from './protocol/container.ts';
 import { ProtocolError } from './protocol/errors.ts';
@@ -39,16 +40,22 @@ export interface AgentPaths {
   readonly gitCredentials: string;
 }
 
-/** Checks the commit out, runs the workflow and says how it ended. Never rejects. */
+/**
+ * Checks the commit out, runs the workflow and says how it ended. The step containers have ended then, or stay for people to look into, as
+ * the result says. Never rejects.
+ */
 export async function runAssignment(options: RunAssignmentOptions): Promise<AgentResult> {
   const { assignment, signal, log, mask, paths, unmasked } = options;
   let containers: StepContainer[] = [];
+  let held: AgentResult['held'];
+  const dead = new Set<string>();
   const condition = createCondition();
   try {
     // The step containers wait for their directories: these come first, the checkout runs while the containers start.
     containers = await Promise.all(
       assignment.containers.map(({ name }) => openStepContainer({ name, directory: `${paths.io}/${name}`, mask })),
     );
+    for (const { name, ended } of containers) void ended.then(() => dead.add(name));
     const prepared = await prepare(assignment, paths, signal);
     log('checked out', { commit: assignment.repository.commit, milliseconds: Math.round(performance.now()) });
     await Promise.all(containers.map(container => greet(container, assignment, signal)));
@@ -58,7 +65,7 @@ export async function runAssignment(options: RunAssignmentOptions): Promise<Agen
       const message = `the value of ${names} came to be after the Pod and cannot be masked: create the run anew`;
       throw new PreparationError('SecretTooLate', message);
     }
-    return await runSteps({
+    const result = await runSteps({
       assignment,
       workflow: prepared.workflow,
       facts: prepared.facts,
@@ -70,11 +77,15 @@ export async function runAssignment(options: RunAssignmentOptions): Promise<Agen
       graceMs: options.graceMs,
       workspace: paths.workspace,
     });
+    const container = containerToHold(assignment, prepared.workflow, result, name => !dead.has(name));
+    held = container === undefined ? undefined : { container, seconds: assignment.retainSeconds! };
+    return held === undefined ? result : { ...result, held };
   } catch (error) {
     return { protocol: PROTOCOL_VERSION, state: 'failed', ...causeOf(error, signal, mask), steps: [] };
   } finally {
     await condition.close();
-    await Promise.all(containers.map(container => container.close()));
+    const holdSeconds = held?.seconds ?? 0;
+    await Promise.all(containers.map(container => container.close({ holdSeconds })));
   }
 }
 

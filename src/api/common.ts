@@ -110,11 +110,24 @@ export const workspaceSchema = z
     ).optional(),
     retain: z
       .object({
-        policy: z.enum(['Never', 'OnFailure']).describe('Whether a failed workspace stays for kubectl exec.'),
-        duration: duration('How long it stays.').optional(),
+        policy: z
+          .enum(['Never', 'OnFailure'])
+          .describe(
+            'OnFailure: when a step fails or the time is up, the step containers stay, with the workspace as it is, for kubectl exec. Never is the default.',
+          ),
+        duration: duration('How long they stay, 24h at most. Default 1h.').optional(),
       })
+      .meta(
+        rules({
+          rule: "!has(self.duration) || (duration(self.duration) >= duration('1s') && duration(self.duration) <= duration('24h'))",
+          message: 'a workspace is retained for 1s to 24h',
+          fieldPath: '.duration',
+        }),
+      )
       .optional()
-      .describe('Keeps the workspace of a failed run for a while.'),
+      .describe(
+        'Keeps the workspace of a failed run for a while. The operator bounds how many are kept in a namespace (TAKO_RETAINED_PER_NAMESPACE). Of a run of a workflow: an event leaves it to the repositories of its children.',
+      ),
   })
   .meta(
     rules({

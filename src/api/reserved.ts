@@ -22,7 +22,6 @@ export const RESERVED_FIELDS: Readonly<Record<'TakoRun' | 'TakoRepository', read
       instead: 'Acts on runs of an event. In a run of a workflow, idempotent of the fan-out step decides.',
     },
     { path: 'spec.queueTimeout', instead: 'Refused: the run ends as Failed, reason NotSupported.' },
-    { path: 'spec.workspace.retain', instead: 'OnFailure is refused: the run ends as Failed, reason NotSupported.' },
     {
       path: 'spec.suspend',
       instead: 'Holds this run before its Pod, or its event, has started. Children that exist already go on.',
@@ -36,6 +35,5 @@ export const RESERVED_FIELDS: Readonly<Record<'TakoRun' | 'TakoRepository', read
         'Says who may be told of this repository. Children are started in the namespace of the event only: a match in another namespace is listed as skipped, reason OtherNamespace.',
     },
     { path: 'spec.triggers', instead: 'No run is started.' },
-    { path: 'spec.runTemplate.workspace.retain', instead: 'The workspace goes with its Pod.' },
   ],
 };

@@ -313,6 +313,19 @@ const detailedErrorSchema = z.object({
   retryCount: count('How many attempts were made after the first.').optional(),
 });
 
+const retainedWorkspaceSchema = z
+  .object({
+    podName: z.string().max(253).describe('Name of the Pod.'),
+    podUID: z.string().max(64).describe('UID of the Pod.'),
+    container: z
+      .string()
+      .max(63)
+      .describe('The container of the step that failed, or another one that has the workspace too.'),
+    until: time('When its containers end.'),
+    command: z.string().max(512).describe('Opens a shell in it.'),
+  })
+  .describe('The workspace of a failed run that is kept for a look, see spec.workspace.retain.');
+
 export const takoRunStatusSchema = z
   .object({
     observedGeneration: z.int().min(0).optional().describe('The generation that the status speaks of.'),
@@ -342,6 +355,7 @@ export const takoRunStatusSchema = z
       })
       .optional()
       .describe('The ConfigMap with results that are too large for the Pod to report itself.'),
+    retainedWorkspace: retainedWorkspaceSchema.optional(),
     duplicateOf: z
       .string()
       .max(253)
@@ -374,6 +388,7 @@ export type ErrorType = (typeof ERROR_TYPES)[number];
 export type ChildrenSummary = z.infer<typeof childrenSummarySchema>;
 export type TreeSummary = z.infer<typeof treeSummarySchema>;
 export type Attempt = z.infer<typeof attemptSchema>;
+export type RetainedWorkspace = z.infer<typeof retainedWorkspaceSchema>;
 export type StepStatus = z.infer<typeof stepStatusSchema>;
 export type SkippedSubscriber = z.infer<typeof skippedSchema>;
 export type PlannedRun = z.infer<typeof plannedSchema>;

@@ -100,6 +100,15 @@ export const configSchema = z.object({
     DEFAULT_RUN_OPTIONS.podRetentionMs,
     'How long a finished Pod stays for kubectl logs.',
   ),
+  TAKO_RETAINED_PER_NAMESPACE: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(1_000)
+    .default(DEFAULT_RUN_OPTIONS.retainedPerNamespace)
+    .describe(
+      'How many failed workspaces a namespace may keep for people at once (spec.workspace.retain). The next one is not kept. 0: none.',
+    ),
   TAKO_CHILDREN_TTL: durationVariable(
     DEFAULT_RUN_OPTIONS.childrenTtlMs,
     'How long children stay after the root of their tree ended.',

@@ -223,6 +223,7 @@ function runOptions(config: Config): RunOptions {
     startTimeoutMs: config.TAKO_START_TIMEOUT,
     gitTimeoutMs: config.TAKO_AGENT_GIT_TIMEOUT,
     podRetentionMs: config.TAKO_POD_RETENTION,
+    retainedPerNamespace: config.TAKO_RETAINED_PER_NAMESPACE,
     childrenTtlMs: config.TAKO_CHILDREN_TTL,
     treeBudget: config.TAKO_TREE_BUDGET,
   };

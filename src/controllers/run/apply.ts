@@ -87,6 +87,8 @@ export async function applyAction(run: LiveRun, action: Action, context: ApplyCo
           },
         ),
       );
+    case 'stopPod':
+      return await stopPod(client, { namespace, ...action }, signal);
     case 'releasePod':
       return await releasePod(client, { namespace, ...action }, context.released, signal);
     case 'cancelRun':
@@ -144,6 +146,28 @@ function refusalOf(error: ApiError): PodRefusal {
       };
     default:
       return { reason: 'PodInvalid', message: `${said}: correct tako.yml or spec.runTemplate of the TakoRepository` };
+  }
+}
+
+/** The one way to end a Pod's containers without deleting it: its time is up. A time limit may only be lowered, which this does. */
+async function stopPod(
+  client: Pick<KubeClient, 'jsonPatch'>,
+  pod: { namespace: string; name: string; uid: string },
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await client.jsonPatch(
+      pods,
+      pod,
+      [
+        { op: 'test', path: '/metadata/uid', value: pod.uid },
+        { op: 'add', path: '/spec/activeDeadlineSeconds', value: 1 },
+      ],
+      { signal, fieldManager: FIELD_MANAGER },
+    );
+  } catch (error) {
+    // 422: the Pod is another one by now.
+    if (!isApiError(error, 'notFound', 'invalid')) throw error;
   }
 }
 

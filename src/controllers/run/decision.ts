@@ -7,6 +7,8 @@ export type Action =
   | { readonly kind: 'createPod'; readonly pod: Pod }
   /** `graceSeconds` absent: the Pod's own grace period. */
   | { readonly kind: 'deletePod'; readonly name: string; readonly uid: string; readonly graceSeconds?: number }
+  /** Ends a Pod's containers and leaves the Pod, for its logs. */
+  | { readonly kind: 'stopPod'; readonly name: string; readonly uid: string }
   /** Drops the tracking finalizer, after the outcome is in the status. */
   | { readonly kind: 'releasePod'; readonly name: string; readonly uid: string; readonly finalizers: readonly string[] }
   | { readonly kind: 'cancelRun'; readonly namespace: string; readonly name: string }

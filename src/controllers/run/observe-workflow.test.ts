@@ -11,6 +11,7 @@ import { createAdmission } from './admission.ts';
 import { POD_INDEXES, RUN_INDEXES } from './indexes.ts';
 import { observeWorkflow } from './observe-workflow.ts';
 import type { LiveRepository, LiveRun, ObservedPod } from './observed.ts';
+import { createRetainedPlaces } from './retained-places.ts';
 import { CREATED, eventRun, finishedPod, observedPod, repository, settings, workflowRun } from './testing/builders.ts';
 
 async function harness() {
@@ -35,6 +36,7 @@ async function harness() {
     pods,
     repositories,
     admission,
+    retained: createRetainedPlaces(1),
     options: settings,
     prepare: { reader: createRepositoryReader(), secrets: { read: async () => undefined } },
     gatewayCa: () => 'PEM',
@@ -96,6 +98,34 @@ describe('what is observed of the Pods of a run', () => {
       expect(server.requests).toEqual([]);
     },
   );
+});
+
+describe('what is observed of a workspace that is held for people', () => {
+  const result = { state: 'failed', held: { container: 'step-0', seconds: 60 } } as const;
+  const named = (name: string, status?: TakoRunStatus) =>
+    workflowRun({ name, uid: `uid-${name}`, ...(status === undefined ? {} : { status }) });
+  const held = (run: LiveRun) => finishedPod(result, { run, uid: `pod-${run.metadata.name}` });
+
+  it('given one place, then the first has it until its Pod is held no more', async () => {
+    const { pods, observe } = await harness();
+    const [first, second] = [named('first'), named('second')];
+    for (const run of [first, second]) pods.set(held(run));
+    expect((await observe(first)).retention).toBe('granted');
+    expect((await observe(second)).retention).toBe('refused');
+    expect((await observe(first)).retention).toBe('granted');
+    const { metadata, status, ...rest } = held(first);
+    pods.set({ ...rest, metadata: { ...metadata, resourceVersion: '2' }, status: { ...status, phase: 'Failed' } });
+    expect((await observe(first)).retention).toBeUndefined();
+    expect((await observe(second)).retention).toBe('granted');
+  });
+
+  it('given a run that has ended without keeping it, then it has no place', async () => {
+    const { pods, observe } = await harness();
+    const [refused, next] = [named('refused', { phase: 'Failed' }), named('next')];
+    for (const run of [refused, next]) pods.set(held(run));
+    expect((await observe(refused)).retention).toBeUndefined();
+    expect((await observe(next)).retention).toBe('granted');
+  });
 });
 
 describe('what is observed of a stored result', () => {

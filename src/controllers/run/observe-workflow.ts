@@ -14,6 +14,8 @@ import { planBackoff } from './plan-retry.ts';
 import { isOver, podState } from './pod-state.ts';
 import { type PrepareContext, prepareWorkflow, type WorkflowSpec } from './prepare.ts';
 import { parseResult, parseResultBody } from './result.ts';
+import type { RetainedPlaces } from './retained-places.ts';
+import { heldPod, lastPod } from './retention.ts';
 import { attemptOf, hasEnded, type WorkflowObservation } from './workflow-observation.ts';
 
 export interface WorkflowContext {
@@ -22,6 +24,7 @@ export interface WorkflowContext {
   readonly pods: ReadonlyStore<ObservedPod>;
   readonly repositories: ReadonlyStore<LiveRepository>;
   readonly admission: Admission;
+  readonly retained: RetainedPlaces;
   readonly options: RunOptions;
   readonly prepare: Omit<PrepareContext, 'options'>;
   /** PEM of the gateway's authority. */
@@ -52,6 +55,7 @@ export async function observeWorkflow(
     admitted: true,
     gatewayCa: context.gatewayCa(),
     ...(await storedResult(run, pods, context, signal)),
+    ...retentionOf(run, pods, context),
   };
   if (hasStarted(run, pods)) return base;
   if (base.lineage !== 'live' || run.spec.cancel === true || run.spec.suspend === true) {
@@ -76,6 +80,22 @@ export async function observeWorkflow(
     signal,
   );
   return { ...base, preparation, trigger: triggerOf(parent) };
+}
+
+/** Takes a place for a workspace that is held for people, and gives it back when it is held no more. */
+function retentionOf(
+  run: LiveRun,
+  pods: readonly ObservedPod[],
+  { retained }: Pick<WorkflowContext, 'retained'>,
+): Pick<WorkflowObservation, 'retention'> {
+  const key = keyOf(run.metadata);
+  const last = lastPod(pods);
+  const isKept = !isTerminal(run.status?.phase) || run.status?.retainedWorkspace?.podUID === last?.metadata.uid;
+  if (last === undefined || heldPod(last) === undefined || !isKept) {
+    retained.release(key);
+    return {};
+  }
+  return { retention: retained.request(key) ? 'granted' : 'refused' };
 }
 
 /** Whether there is an attempt that has not ended, or none will follow. */

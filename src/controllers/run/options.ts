@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly gitTimeoutMs: number;
   /** How long a finished Pod stays for `kubectl logs`. */
   readonly podRetentionMs: number;
+  /** How many failed workspaces a namespace may keep for people (spec.workspace.retain). */
+  readonly retainedPerNamespace: number;
   /** How long children stay after their parent has ended. */
   readonly childrenTtlMs: number;
   /** How many workflow runs a tree may have below its root. */
@@ -40,6 +42,7 @@ export const DEFAULT_RUN_OPTIONS: Omit<RunOptions, 'agentImage' | 'gatewayUrl'> 
   startTimeoutMs: 90_000,
   gitTimeoutMs: 100_000,
   podRetentionMs: 3_600_000,
+  retainedPerNamespace: 5,
   childrenTtlMs: 86_400_000,
   treeBudget: DEFAULT_TREE_BUDGET,
   parentWriteIntervalMs: 1_000,

@@ -39,6 +39,43 @@ describe('a run that has ended', () => {
     expect(plan({ pods, now: ENDED + 30_000 }).after).toMatchObject([{ kind: 'deletePod' }]);
   });
 
+  describe('given a workspace that is kept for people', () => {
+    const retainedWorkspace = {
+      podName: 'p',
+      podUID: 'pod-uid',
+      container: 'step-0',
+      until: at(660_000),
+      command: 'x',
+    };
+    const failed = { phase: 'Failed', completionTime: at(60_000), retainedWorkspace } as const;
+    const kept = workflowRun({ status: failed });
+    const pods = [observedPod({ phase: 'Running', finalizers: [], claimed: true })];
+
+    it('then its Pod stays until its time is over, though it lingers and has a claim', () => {
+      expect(plan({ run: kept, pods, now: ENDED + 599_000 })).toMatchObject({ after: [], requeueAfterMs: 31_000 });
+    });
+
+    it('when it has not ended by itself then, then it is deleted', () => {
+      expect(plan({ run: kept, pods, now: ENDED + 630_000 }).after).toMatchObject([{ kind: 'deletePod' }]);
+    });
+
+    it('when it has, then its claim is freed at once, or its log stays for the usual time', () => {
+      const ended = [observedPod({ ...stopped, claimed: true })];
+      expect(plan({ run: kept, pods: ended, now: ENDED + 600_000 }).after).toMatchObject([{ kind: 'deletePod' }]);
+      expect(plan({ run: kept, pods: [observedPod(stopped)], now: ENDED + 600_000 }).after).toEqual([]);
+    });
+
+    it('when the run is canceled, then it goes at once', () => {
+      const canceled = workflowRun({ status: failed, spec: { cancel: true } });
+      expect(plan({ run: canceled, pods }).after).toMatchObject([{ kind: 'deletePod' }]);
+    });
+
+    it('when it is of another Pod, then that one goes as ever', () => {
+      const other = [observedPod({ phase: 'Running', finalizers: [], uid: 'other' })];
+      expect(plan({ run: kept, pods: other, now: ENDED + 30_000 }).after).toMatchObject([{ kind: 'deletePod' }]);
+    });
+  });
+
   it('given a volume claim, then the Pod goes at once, but not while it works', () => {
     expect(plan({ pods: [observedPod({ ...stopped, claimed: true })] }).after).toMatchObject([{ kind: 'deletePod' }]);
     expect(plan({ pods: [observedPod({ ...stopped, phase: 'Running', claimed: true })] }).after).toEqual([]);

@@ -6,6 +6,7 @@ import { NOTHING } from './decision.ts';
 import { milliseconds } from './durations.ts';
 import type { LiveRun, ObservedPod } from './observed.ts';
 import type { RunOptions } from './options.ts';
+import { hasStopped } from './retention.ts';
 
 export interface FinishedObservation {
   readonly run: LiveRun;
@@ -26,6 +27,15 @@ export function releaseActions(pods: readonly ObservedPod[]): Action[] {
 /** Containers of a finished Pod that are still there after this long are ended, milliseconds. */
 const LINGER_MS = 30_000;
 
+/** When a Pod of a run that has ended is deleted, milliseconds since the epoch. */
+function podDue(pod: ObservedPod, { spec, status }: LiveRun, ended: number, { podRetentionMs }: RunOptions): number {
+  if (hasStopped(pod)) return pod.claimed ? ended : ended + podRetentionMs;
+  const retained = status?.retainedWorkspace;
+  if (retained === undefined || retained.podUID !== pod.metadata.uid) return ended + LINGER_MS;
+  // Its containers end by themselves when their time is over, so that the log stays.
+  return spec.cancel === true ? ended : Date.parse(retained.until) + LINGER_MS;
+}
+
 /**
  * What is left to do with a run that has ended: let its Pods go (their outcome is in the status), delete them after their time, and delete
  * the run or its children when a time to live says so. Only the root of a tree has its children deleted; the rest goes with them.
@@ -39,8 +49,7 @@ export function planFinished({ run, now, options, pods, children }: FinishedObse
     const id = { name: pod.metadata.name, uid: pod.metadata.uid };
     actions.push(...releaseActions([pod]));
     if (pod.metadata.deletionTimestamp !== undefined) continue;
-    const stopped = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-    const due = pod.claimed && stopped ? ended : ended + (stopped ? options.podRetentionMs : LINGER_MS);
+    const due = podDue(pod, run, ended, options);
     if (now >= due) actions.push({ kind: 'deletePod', ...id });
     else times.push(due);
   }

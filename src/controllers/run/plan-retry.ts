@@ -5,6 +5,7 @@ import type { Action, Decision } from './decision.ts';
 import type { ObservedPod } from './observed.ts';
 import { releaseActions } from './plan-finished.ts';
 import { isOver } from './pod-state.ts';
+import { heldPod, stopPod } from './retention.ts';
 import { rfc3339, type StatusBody } from './status.ts';
 import { deadlineOf, startOf, type WorkflowObservation } from './workflow-observation.ts';
 import { closeAttempt, end, hold } from './workflow-status.ts';
@@ -122,9 +123,11 @@ function backoffMessage({ number, reason, message }: Attempt, { limit }: RetryPo
  */
 function clearing(pods: readonly ObservedPod[]): Action[] {
   const useless = pods.filter(pod => pod.claimed || !isOver(pod));
-  return [...useless.flatMap(deletion), ...releaseActions(pods.filter(isOver))];
+  return [...useless.flatMap(ending), ...releaseActions(pods.filter(isOver))];
 }
 
-function deletion({ metadata: { name, uid, deletionTimestamp } }: ObservedPod): Action[] {
-  return deletionTimestamp === undefined ? [{ kind: 'deletePod', name, uid }] : [];
+function ending(pod: ObservedPod): Action[] {
+  const { name, uid, deletionTimestamp } = pod.metadata;
+  if (deletionTimestamp !== undefined) return [];
+  return [!pod.claimed && heldPod(pod) !== undefined ? stopPod(pod) : { kind: 'deletePod', name, uid }];
 }

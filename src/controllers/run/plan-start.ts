@@ -15,6 +15,7 @@ import {
   type WorkflowObservation,
 } from './workflow-observation.ts';
 import { end, hold } from './workflow-status.ts';
+import { retainSeconds } from './workspace.ts';
 
 /** Time between two looks at what a run waits for, milliseconds. */
 const LOOK_AGAIN_MS = 5_000;
@@ -138,6 +139,7 @@ function start(observation: WorkflowObservation, prepared: PreparedWorkflow, dea
     attempt: nextAttempt(run),
     deadline: rfc3339(deadlineMs),
     remainingSeconds: (deadlineMs - now) / 1_000,
+    retainSeconds: retainSeconds(run.spec, repository.spec),
     gatewayCa: observation.gatewayCa,
     options: observation.options,
   });

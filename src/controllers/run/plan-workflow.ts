@@ -7,11 +7,16 @@ import { planFinished } from './plan-finished.ts';
 import { planPod } from './plan-pod.ts';
 import { failAttempt } from './plan-retry.ts';
 import { planStart } from './plan-start.ts';
+import { lastPod, withRetention } from './retention.ts';
 import type { StatusBody } from './status.ts';
 import { attemptOf, hasEnded, type WorkflowObservation } from './workflow-observation.ts';
 
 /** Decides what happens next with a run of a workflow. Pure: the same observation gives the same decision. */
 export function planWorkflowRun(observation: WorkflowObservation): Decision {
+  return withRetention(observation, plan(observation));
+}
+
+function plan(observation: WorkflowObservation): Decision {
   const { run, pods } = observation;
   if (isTerminal(run.status?.phase)) {
     const finished = planFinished({ ...observation, children: observation.fanOuts });
@@ -19,7 +24,7 @@ export function planWorkflowRun(observation: WorkflowObservation): Decision {
     return status === undefined ? finished : { ...finished, status };
   }
   if (run.status?.phase === 'Waiting') return planWaiting(observation);
-  const pod = [...pods].sort((a, b) => attemptOf(a) - attemptOf(b)).at(-1);
+  const pod = lastPod(pods);
   if (pod !== undefined && !hasEnded(run, attemptOf(pod))) return planPod(observation, pod);
   const last = run.status?.attempts?.at(-1);
   if (last !== undefined && !hasEnded(run, last.number)) return podLost(observation);

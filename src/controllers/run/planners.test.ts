@@ -99,6 +99,13 @@ describe('planners', () => {
           expect(preparation?.kind).toBe('ready');
           expect(decision.status).toBeUndefined();
         }
+        const { retainedWorkspace } = decision.status ?? {};
+        if (retainedWorkspace !== undefined) {
+          expect(['Failed', 'TimedOut']).toContain(decision.verdict?.phase);
+          expect(observation.retention).toBe('granted');
+          const others = decision.after.filter(action => 'uid' in action && action.uid === retainedWorkspace.podUID);
+          expect(others.filter(({ kind }) => kind !== 'releasePod')).toEqual([]);
+        }
         const ends = decision.verdict !== undefined && isTerminal(decision.verdict.phase);
         const released = decision.after.flatMap(action => (action.kind === 'releasePod' ? [action.uid] : []));
         if (!ends && !isTerminal(run.status?.phase) && decision.verdict?.phase !== 'Waiting') {

@@ -115,6 +115,7 @@ function assignmentOf(input: PodInput): Assignment {
     startTimeoutMs: options.startTimeoutMs,
     gitTimeoutMs: options.gitTimeoutMs,
     gateway: { url: options.gatewayUrl, ca: input.gatewayCa },
+    ...(input.retainSeconds === 0 ? {} : { retainSeconds: input.retainSeconds }),
     resultBytes: resultBytes(containers.length),
   };
 }

@@ -3,6 +3,7 @@ import type { TakoRepository } from '../../api/resources.ts';
 import type { Pod } from '../../kube/objects.ts';
 import type { StepContainerPlan } from '../../workflow/containers.ts';
 import type { PodInput } from './pod.ts';
+import { workspaceSource } from './workspace.ts';
 
 type Volume = NonNullable<Pod['spec']['volumes']>[number];
 
@@ -76,7 +77,7 @@ export function allowedVolume(repository: TakoRepository, name: string): string 
 }
 
 function workspaceVolume({ run, repository }: PodInput): Volume {
-  const workspace = run.spec.workspace ?? repository.spec.runTemplate?.workspace ?? {};
+  const workspace = workspaceSource(run.spec, repository.spec);
   if (workspace.volumeClaimTemplate !== undefined) {
     return { name: 'workspace', ephemeral: { volumeClaimTemplate: workspace.volumeClaimTemplate } } as Volume;
   }

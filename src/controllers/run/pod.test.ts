@@ -29,6 +29,7 @@ function input({ steps, spec = {}, ...changes }: Options = {}): PodInput {
     attempt: 1,
     deadline: '2026-01-01T01:00:00Z',
     remainingSeconds: 3_600,
+    retainSeconds: 0,
     gatewayCa: 'PEM',
     options: settings,
     ...changes,
@@ -110,6 +111,7 @@ describe('the Pod of a run', () => {
 
   it('given the time that is left, then Kubernetes ends the Pod a minute after it', () => {
     expect(build({ remainingSeconds: 90.2 }).spec.activeDeadlineSeconds).toBe(151);
+    expect(build({ remainingSeconds: 90.2, retainSeconds: 600 }).spec.activeDeadlineSeconds).toBe(751);
     expect(build({ remainingSeconds: 0.1 }).spec.activeDeadlineSeconds).toBe(61);
   });
 

@@ -29,6 +29,8 @@ export interface PodInput {
   readonly deadline: string;
   /** From now to the deadline, seconds. */
   readonly remainingSeconds: number;
+  /** How long a failed workspace stays for people; 0: not at all. */
+  readonly retainSeconds: number;
   readonly gatewayCa: string;
   readonly options: RunOptions;
 }
@@ -78,7 +80,8 @@ export function buildPod(input: PodInput): Pod {
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       terminationGracePeriodSeconds: Math.ceil(options.gracePeriodMs / 1_000) + 5,
-      activeDeadlineSeconds: Math.max(1, Math.ceil(input.remainingSeconds)) + DEADLINE_BACKSTOP_SECONDS,
+      activeDeadlineSeconds:
+        Math.max(1, Math.ceil(input.remainingSeconds)) + DEADLINE_BACKSTOP_SECONDS + input.retainSeconds,
       securityContext: {
         runAsNonRoot: true,
         fsGroup: IDS.shared,

@@ -27,10 +27,14 @@ import type { LiveRun } from './observed.ts';
 import { planEventRun } from './plan-event.ts';
 import { planWorkflowRun } from './plan-workflow.ts';
 import { createReleasedPods, type ReleasedPods } from './released.ts';
+import { createRetainedPlaces, type RetainedPlaces } from './retained-places.ts';
+import { heldPod } from './retention.ts';
 import { createTreeBudget } from './tree-budget.ts';
 import { createWriteCache } from './write-cache.ts';
 
-export interface RunReconcilerOptions extends WorkflowContext, Omit<EventContext, 'expectations' | 'budget'> {
+export interface RunReconcilerOptions
+  extends Omit<WorkflowContext, 'retained'>,
+    Omit<EventContext, 'expectations' | 'budget'> {
   readonly client: KubeClient;
   readonly recorder: EventRecorder;
   readonly runner: WorkflowRunner;
@@ -54,6 +58,7 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
   const { runs, admission, clock } = options;
   const written = createWriteCache<LiveRun>();
   const released = createReleasedPods(options.pods);
+  const retained = createRetainedPlaces(options.options.retainedPerNamespace);
   const expectations = createExpectations({ clock });
   const budget = createTreeBudget(runs, options.options.treeBudget);
   /** When event runs with many children were looked at last, milliseconds since the epoch. */
@@ -63,6 +68,7 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
   return async (key, signal) => {
     if (!restored) {
       restoreAdmission(options);
+      restoreRetained(options, retained);
       restored = true;
     }
     const stored = runs.get(key);
@@ -73,6 +79,7 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
       expectations.delete(key);
       budget.release(key);
       admission.release(key);
+      retained.release(key);
     }
     await releaseOrphans(key, isGoing ? undefined : stored, { ...options, released }, signal);
     if (isGoing) return;
@@ -98,7 +105,7 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
   }
 
   async function reconcileWorkflow(key: string, run: LiveRun, context: ApplyContext): Promise<Requeue> {
-    const observation = await observeWorkflow(run, context.now, options, context.signal);
+    const observation = await observeWorkflow(run, context.now, { ...options, retained }, context.signal);
     try {
       return await carryOut(key, run, planWorkflowRun(observation), context);
     } catch (error) {
@@ -139,6 +146,16 @@ function restoreAdmission({ runs, pods, admission }: RunReconcilerOptions): void
     if (run === undefined || run.metadata.uid !== owner?.uid || needsNoPlace(run.status?.phase)) continue;
     const parent = parentOf(run, runs);
     if (parent !== undefined) admission.hold({ key: keyOf(run.metadata), group: parent.metadata.uid });
+  }
+}
+
+/** Likewise the places of workspaces that are kept: they are there before a new one asks. */
+function restoreRetained({ runs, pods }: RunReconcilerOptions, retained: RetainedPlaces): void {
+  for (const pod of pods.values()) {
+    const owner = controllerOf(pod);
+    const key = keyOf({ namespace: pod.metadata.namespace, name: owner?.name ?? '' });
+    const isKept = runs.get(key)?.status?.retainedWorkspace?.podUID === pod.metadata.uid;
+    if (isKept && heldPod(pod) !== undefined) retained.hold(key);
   }
 }
 

@@ -28,6 +28,15 @@ const resultSchema = resultBodySchema.extend({
   output: z.string().max(1_024).optional(),
   waitFor: z.array(z.string().max(128)).max(64).optional(),
   ref: z.object({ name: z.string().max(253), digest: z.string().regex(/^[0-9a-f]{64}$/) }).optional(),
+  held: z
+    .object({
+      container: z
+        .string()
+        .max(63)
+        .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/),
+      seconds: z.int().min(1).max(86_400),
+    })
+    .optional(),
   rssKiB: z.int().min(0).optional(),
 });
 

@@ -9,7 +9,6 @@ describe('fields that this version does not act on', () => {
   it.each<[string, Partial<TakoRunSpec>]>([
     ['spec.dedupe: Tree', { dedupe: 'Tree' }],
     ['spec.queueTimeout', { queueTimeout: '5m' }],
-    ['spec.workspace.retain', { workspace: { retain: { policy: 'OnFailure', duration: '5m' } } }],
   ])('given %s, then it is named', (field, spec) => {
     expect(unsupportedFields(spec)).toEqual([field]);
     expect(unsupportedMessage(spec)).toContain(`does not act on ${field}: leave it out`);
@@ -19,7 +18,6 @@ describe('fields that this version does not act on', () => {
     const spec: TakoRunSpec = {
       dedupe: 'Event',
       idempotent: true,
-      workspace: { retain: { policy: 'Never' } },
     };
     expect(unsupportedMessage(spec)).toBeUndefined();
   });

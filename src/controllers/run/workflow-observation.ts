@@ -37,6 +37,8 @@ export interface WorkflowObservation {
   readonly refusal?: PodRefusal | undefined;
   /** The result that the agent stored because it did not fit; only when its message says so. */
   readonly stored?: ResultBody | 'missing' | undefined;
+  /** Whether the namespace has a place for the workspace that the last Pod holds for people; only when it holds one. */
+  readonly retention?: 'granted' | 'refused' | undefined;
   readonly trigger?: PodInput['trigger'];
   readonly gatewayCa: string;
 }

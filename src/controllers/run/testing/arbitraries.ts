@@ -151,6 +151,7 @@ const anyResult: fc.Arbitrary<AgentResult> = fc
     outputs: maybe(fc.dictionary(fc.constantFrom('a.b', 'c.d'), anyText)),
     waitFor: maybe(fc.constant(['emit'])),
     steps: anySteps,
+    held: maybe(fc.constant({ container: 'step-0', seconds: 600 })),
     ref: maybe(fc.constant({ name: 'result', digest: 'e'.repeat(64) })),
   })
   .map(result => agentResult(withoutUndefined(result) as Partial<AgentResult>));
@@ -207,6 +208,7 @@ export function anyWorkflowObservation(): fc.Arbitrary<WorkflowObservation> {
       preparation: anyPreparation,
       repository: maybe(fc.constant(repository())),
       admitted: fc.boolean(),
+      retention: maybe(fc.constantFrom('granted' as const, 'refused' as const)),
       refusal: maybe(
         fc.record({
           reason: fc.constantFrom('QuotaExceeded' as const, 'PodForbidden' as const, 'PodInvalid' as const),

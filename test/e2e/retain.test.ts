@@ -1,0 +1,77 @@
+import { describe, expect } from 'vitest';
+import { outcome } from './fixture/run-handle.ts';
+import { test } from './fixture/tako.ts';
+
+/** The words of a command of kubectl as the status tells it, without a terminal, to run `script`. */
+function withoutTerminal(command: string, script: string): string[] {
+  const [kubectl, ...words] = command.split(' ');
+  expect([kubectl, words.slice(-3)]).toEqual(['kubectl', ['step-0', '--', 'sh']]);
+  return [...words.filter(word => word !== '-it'), '-c', script];
+}
+
+describe('a retained workspace', () => {
+  test('given a step that fails, when its workspace is to stay, then kubectl exec reads it, the run has ended, and the Pod ends on time', async ({
+    tako,
+  }) => {
+    await tako.secret('release', { token: 'hunter2hunter2' });
+    const run = await tako.steps(
+      [
+        {
+          id: 'build',
+          run: 'echo half done >report; mkdir sub; echo x >sub/file; sleep 1000 & exit 3',
+          env: { TOKEN: 'TOKEN' },
+        },
+      ],
+      {
+        workflow: { secrets: ['TOKEN'] },
+        repository: { spec: { secrets: [{ name: 'TOKEN', secretKeyRef: { name: 'release', key: 'token' } }] } },
+        run: { workspace: { retain: { policy: 'OnFailure', duration: '20s' } } },
+      },
+    );
+    const ended = await run.ended();
+    expect(outcome(ended)).toMatchObject({ phase: 'Failed', errorType: 'workflow_failed', reason: 'StepFailed' });
+    const { retainedWorkspace } = ended.status ?? {};
+    if (retainedWorkspace === undefined) throw new Error('the workspace is not retained');
+    expect((await run.event('WorkspaceRetained')).note).toContain(retainedWorkspace.command);
+
+    const look = (script: string) => tako.world.cluster.kubectl(withoutTerminal(retainedWorkspace.command, script));
+    expect(await look('pwd; cat report sub/file; id -u')).toBe('/workspace\nhalf done\nx\n1000\n');
+    // What docs/security.md says of secrets. And nothing of the step runs any more.
+    expect(await look('echo "$TAKO_SECRET_TOKEN"; ps -o args | grep -c "[s]leep 1000" || true')).toBe(
+      'hunter2hunter2\n0\n',
+    );
+
+    const pod = await run.pod('end by itself', ({ status }) => status?.phase === 'Failed', 90_000);
+    const until = Date.parse(retainedWorkspace.until);
+    const times = pod.status?.containerStatuses?.map(({ state }) => Date.parse(state?.terminated?.finishedAt ?? ''));
+    // To the second, as the kubelet tells it; the operator ends it 30 s later at the latest.
+    expect(Math.max(...(times ?? []))).toBeGreaterThanOrEqual(until - 2_000);
+    expect(Math.max(...(times ?? []))).toBeLessThan(until + 30_000);
+    expect(pod.metadata.deletionTimestamp).toBeUndefined();
+    expect(run.now().status?.completionTime).toBe(ended.status?.completionTime);
+  });
+
+  test('given a volume claim and a run that is canceled afterwards, then its Pod goes at once, and the claim with it', async ({
+    tako,
+  }) => {
+    const spec = {
+      accessModes: ['ReadWriteOnce'],
+      storageClassName: 'local-path',
+      resources: { requests: { storage: '16Mi' } },
+    };
+    const run = await tako.steps(['echo kept >file; exit 1'], {
+      run: { workspace: { volumeClaimTemplate: { spec }, retain: { policy: 'OnFailure', duration: '10m' } } },
+    });
+    const { retainedWorkspace } = (await run.ended()).status ?? {};
+    const shown = withoutTerminal(retainedWorkspace?.command ?? '', 'cat /workspace/file');
+    expect(await tako.world.cluster.kubectl(shown)).toBe('kept\n');
+    await run.cancel();
+    await run.noPod(60_000);
+    expect(run.now().status?.phase).toBe('Failed');
+    await tako.wait(
+      'the claim to be gone',
+      async () => (await tako.kubectl('get', 'persistentvolumeclaims', '-o', 'name')) === '' || undefined,
+      60_000,
+    );
+  });
+});
