@@ -158,6 +158,11 @@ describe('an agent', () => {
     expect(told[0]?.run).toBe('core-lib-release');
   });
 
+  it('given what the operator knows of the tags, then the steps get that', async () => {
+    const { log } = await run({ repository: { facts: { tag: 'v1.3.0', describe: 'v1.3.0-2-gabcdef0' } } });
+    expect(log).toBe(`1.4.0-minor\nv1.3.0 ${commit}\n`);
+  });
+
   it('given a result that is too large, then it is stored with the gateway and the message names it', async () => {
     const gateway = await startTlsServer();
     const stored = { name: 'core-lib-release-result', digest: 'e'.repeat(64) };

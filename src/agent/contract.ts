@@ -1,4 +1,5 @@
 import type { ErrorType, StepStatus } from '../api/takorun.ts';
+import type { TagDescription } from '../git/tags.ts';
 import type { JsonValue, Workflow } from '../workflow/types.ts';
 
 /**
@@ -60,6 +61,9 @@ export interface AssignedContainer {
   readonly steps: readonly number[];
 }
 
+/** What Git says about a checked-out commit. */
+export type CheckoutFacts = Pick<TagDescription, 'tag' | 'describe'>;
+
 /** What an agent is to do. Holds no secret: it can be read by whoever can read the Pod. */
 export interface Assignment {
   readonly protocol: typeof PROTOCOL_VERSION;
@@ -83,6 +87,8 @@ export interface Assignment {
     readonly configDigest: string;
     /** Whether `PATHS.gitCredentials` is mounted. */
     readonly credentials: boolean;
+    /** What the operator knows of the commit's tags. It spares the agent a call to the Git server; absent, it asks for them. */
+    readonly facts?: CheckoutFacts;
   };
   /** The workflow's name. */
   readonly workflow: string;

@@ -1,4 +1,4 @@
-import type { Assignment } from './contract.ts';
+import type { Assignment, CheckoutFacts } from './contract.ts';
 import { secretVariable } from './contract.ts';
 import { shellQuote } from './protocol/shell-quote.ts';
 
@@ -10,14 +10,6 @@ const RESERVED = /^(TAKO_.*|IFS|ENV|BASH_ENV|PS4|SHELLOPTS|BASHOPTS|LD_.*)$/;
 export type ResolvedEnv =
   | { readonly kind: 'literal'; readonly value: string }
   | { readonly kind: 'secret'; readonly name: string };
-
-/** What the agent found out about the checked-out commit. */
-export interface CheckoutFacts {
-  /** The nearest tag, when there is one. */
-  readonly tag?: string | undefined;
-  /** As `git describe --tags --always` says it. */
-  readonly describe?: string | undefined;
-}
 
 /** The variables that Tako itself sets for every step, documented in docs/guides/workflows.md. */
 export function takoVariables(assignment: Assignment, facts: CheckoutFacts, workspace: string): Record<string, string> {

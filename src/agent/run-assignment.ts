@@ -4,8 +4,7 @@ import { GitError } from '../git/errors.ts';
 import { parseGitUrl } from '../git/url.ts';
 import type { Workflow } from '../workflow/types.ts';
 import { createCondition } from './condition.ts';
-import { type AgentResult, type Assignment, PROTOCOL_VERSION } from './contract.ts';
-import type { CheckoutFacts } from './environment.ts';
+import { type AgentResult, type Assignment, type CheckoutFacts, PROTOCOL_VERSION } from './contract.ts';
 import type { GatewayClient } from './gateway-client.ts';
 import { containerToHold } from './hold.ts';
 import { PreparationError } from './preparation-error.ts';
@@ -137,6 +136,7 @@ async function prepare(
       workTree: paths.workspace,
       ...(repository.credentials ? { credentials: { directory: paths.gitCredentials } } : {}),
       timeoutMs: assignment.gitTimeoutMs,
+      description: repository.facts,
       signal,
     });
     const workflow = assignment.definition ?? (await readLongWorkflow(assignment, gitDirectory, signal));

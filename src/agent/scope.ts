@@ -1,8 +1,8 @@
 import type { CelVariables } from '../workflow/cel/variables.ts';
 import { renderText } from '../workflow/template/index.ts';
 import type { EnvValue, Workflow } from '../workflow/types.ts';
-import type { Assignment } from './contract.ts';
-import { type CheckoutFacts, checkVariableName, type ResolvedEnv } from './environment.ts';
+import type { Assignment, CheckoutFacts } from './contract.ts';
+import { checkVariableName, type ResolvedEnv } from './environment.ts';
 import type { StepOutputs } from './outputs.ts';
 
 /** What the templates of a run speak of, as far as it has got. */

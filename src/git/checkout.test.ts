@@ -12,8 +12,9 @@ import {
   git,
 } from '../../test/fixtures/git-server/repositories.mjs';
 import { readBlob } from './blob.ts';
-import { type CheckoutRequest, type CheckoutResult, checkout } from './checkout.ts';
+import { type CheckoutRequest, checkout } from './checkout.ts';
 import { GitError } from './errors.ts';
+import type { TagDescription } from './tags.ts';
 import { parseGitUrl } from './url.ts';
 
 const ABSENT = '1234567890'.repeat(4);
@@ -54,7 +55,7 @@ function check(
   of: { name: string },
   commit: string | undefined,
   more: Partial<CheckoutRequest> = {},
-): Promise<CheckoutResult> {
+): Promise<TagDescription> {
   return checkout({
     url: parseGitUrl(`${server.url}/${of.name}`),
     commit: commit ?? '',
@@ -217,6 +218,17 @@ describe('the nearest tag', () => {
     expect(await check(of, of.commits[2])).toEqual({});
     expect(server.requests).toHaveLength(4);
   });
+
+  test.each([{}, { tag: 'v1.0.0', describe: 'v1.0.0-2-gabcdef0' }])(
+    'given the description %j, then it comes back and the server is not asked for tags',
+    async description => {
+      const of = await repository([{ files: { a: '1' }, tags: ['v1.2.0'] }, ...chain(3)]);
+
+      expect(await check(of, of.commits[3], { description })).toEqual(description);
+      expect(await readFile(`${workTree}/n`, 'utf8')).toBe('2');
+      expect(server.requests).toHaveLength(2);
+    },
+  );
 
   test('given a tag some commits before, then it is described as git does', async () => {
     const of = await repository([{ files: { a: '1' }, tags: ['v1.2.0'] }, ...chain(3)]);

@@ -5,9 +5,9 @@ import { hasGitCode } from './errors.ts';
 import { fetchCommit } from './fetch.ts';
 import { createGitDirectory, detachHead, isShallow } from './git-directory.ts';
 import { requireCommit } from './ref.ts';
-import { listTags, type RemoteTag } from './remote.ts';
+import { listTags } from './remote.ts';
 import { type RemoteSession, withRemote } from './session.ts';
-import { chooseTag, parseDescription } from './tags.ts';
+import { chooseTag, describeWithoutHistory, parseDescription, type RemoteTag, type TagDescription } from './tags.ts';
 import type { GitUrl } from './url.ts';
 
 /** How far back the nearest tag is looked for unless told otherwise, commits. */
@@ -33,15 +33,8 @@ export interface CheckoutRequest {
   readonly signal?: AbortSignal | undefined;
   /** How many commits to look back for the nearest tag. Default 10,000; 0: only a tag on the commit itself. */
   readonly maxHistory?: number | undefined;
-}
-
-export interface CheckoutResult {
-  /** The nearest tag at or before the commit. */
-  readonly tag?: string;
-  /** 0 when the commit itself is tagged. Approximate where merged branches began before the commits that were looked at. */
-  readonly commitsSinceTag?: number;
-  /** As `git describe --tags`: `v1.2.0`, or `v1.2.0-3-gabcdef0` three commits later. */
-  readonly describe?: string;
+  /** What is known about the commit's tags already; the server is not asked for them then. */
+  readonly description?: TagDescription | undefined;
 }
 
 /**
@@ -49,12 +42,12 @@ export interface CheckoutResult {
  * (0664 and 0775; a setgid directory hands its group down), symbolic links stay links and are never followed. Submodules are empty
  * directories, and files of Git LFS are their pointers.
  *
- * Costs two fetches at once (the commit alone; the list of tags) and one process that writes the files. History is fetched only
- * when the commit has no tag and the repository has some.
+ * Costs two calls at once (the commit alone; the list of tags, unless `description` is given) and one process that writes the files.
+ * History is fetched only when the commit has no tag and the repository has some.
  *
  * Throws GitError (`CommitNotFound`, `UnsafeRepository` and those of the network), or the signal's reason.
  */
-export async function checkout(request: CheckoutRequest): Promise<CheckoutResult> {
+export async function checkout(request: CheckoutRequest): Promise<TagDescription> {
   const commit = requireCommit(request.commit);
   const { url, gitDirectory, workTree } = request;
   requireApart(gitDirectory, workTree);
@@ -62,7 +55,7 @@ export async function checkout(request: CheckoutRequest): Promise<CheckoutResult
   // Key files, if any, lie beside the Git directory: closed to the steps, and writable where the root file system is not.
   const options = { ...request, temporaryDirectory: path.dirname(gitDirectory) };
   return withRemote(url, options, async session => {
-    const tags = await fetchWithTags(session, gitDirectory, commit);
+    const tags = await fetchWithTags(session, { ...request, commit });
     await detachHead(gitDirectory, commit);
     const [result] = await together(signal => [
       nearestTag(session, { ...request, commit, signal }, tags),
@@ -81,11 +74,10 @@ function requireApart(gitDirectory: string, workTree: string): void {
 
 async function fetchWithTags(
   session: RemoteSession,
-  gitDirectory: string,
-  commit: string,
+  { gitDirectory, commit, description }: CheckoutRequest,
 ): Promise<Map<string, RemoteTag[]>> {
   const [tags] = await together(signal => [
-    listTags(session, signal),
+    description === undefined ? listTags(session, signal) : Promise.resolve(new Map()),
     fetchCommit({ session, gitDirectory, commit, depth: 1, maxBytes: MAX_FETCH_BYTES, signal }),
   ]);
   return tags;
@@ -107,16 +99,15 @@ async function together<T extends readonly Promise<unknown>[] | []>(
 }
 
 /** A CheckoutRequest whose signal ends this part only. */
-type HistoryRequest = Pick<CheckoutRequest, 'gitDirectory' | 'commit' | 'maxHistory' | 'signal'>;
+type HistoryRequest = Pick<CheckoutRequest, 'gitDirectory' | 'commit' | 'maxHistory' | 'description' | 'signal'>;
 
 async function nearestTag(
   session: RemoteSession,
   request: HistoryRequest,
   tags: ReadonlyMap<string, readonly RemoteTag[]>,
-): Promise<CheckoutResult> {
-  const exact = chooseTag(tags.get(request.commit) ?? []);
-  if (exact) return { tag: exact.name, commitsSinceTag: 0, describe: exact.name };
-  if (tags.size === 0) return {};
+): Promise<TagDescription> {
+  const known = request.description ?? describeWithoutHistory(request.commit, tags);
+  if (known !== undefined) return known;
   const maximum = request.maxHistory ?? DEFAULT_MAX_HISTORY;
   for (let depth = Math.min(FIRST_DEPTH, maximum); depth > 1; depth = Math.min(depth * 10, maximum)) {
     if (await isShallow(request.gitDirectory)) await deepen(session, request, depth);
@@ -147,7 +138,7 @@ async function describe(
   session: RemoteSession,
   { gitDirectory, commit, signal }: HistoryRequest,
   tags: ReadonlyMap<string, readonly RemoteTag[]>,
-): Promise<CheckoutResult> {
+): Promise<TagDescription> {
   const lines = [...tags].flatMap(([tagged, names]) => {
     const tag = chooseTag(names);
     return tag ? [`${tagged} refs/tags/${tag.name}`] : [];

@@ -91,8 +91,30 @@ describe('resolveRef', () => {
     ['a branch with the name of a tag', { branch: 'both' }, 3, 'refs/heads/both'],
     ['a full name', 'refs/heads/main', 4, 'refs/heads/main'],
   ] as const)('given %s, then it is its commit', async (_, ref, index, name) => {
-    expect(await resolveRef(url, ref)).toEqual({ commit: commit(index), ref: name });
+    expect(await resolveRef(url, ref)).toMatchObject({ commit: commit(index), ref: name });
   });
+
+  test.each([
+    ['a commit with tags', { tag: 'light' }, { tag: 'annotated', commitsSinceTag: 0, describe: 'annotated' }],
+    ['a commit after tagged ones, whose history it would take', { branch: 'main' }, undefined],
+    ['a default branch after tagged commits', undefined, undefined],
+  ])('given %s, then the description is %3$j', async (_, ref, expected) => {
+    expect((await resolveRef(url, ref)).description).toEqual(expected);
+  });
+
+  test.each([
+    ['the default branch', undefined],
+    ['a branch', 'main'],
+  ])(
+    'given %s of a repository without tags, then it is known that there is none, with the same two requests',
+    async (_, ref) => {
+      const name = `acme/untagged-${ref ?? 'head'}.git`;
+      await createRepository(path.join(root, name), { commits: [{ files: { a: '1' } }] });
+
+      expect((await resolveRef(parseGitUrl(`${server.url}/${name}`), ref)).description).toEqual({});
+      expect(server.requests).toHaveLength(2);
+    },
+  );
 
   test('given a commit, then it comes back without a request', async () => {
     expect(await resolveRef(url, { commit: ABSENT })).toEqual({ commit: ABSENT });

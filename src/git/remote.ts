@@ -7,6 +7,7 @@ import { fetchCommit } from './fetch.ts';
 import { createGitDirectory } from './git-directory.ts';
 import { type GitRef, isCommit, parseRef, type RefQuery, requireCommit } from './ref.ts';
 import { type RemoteOptions, type RemoteSession, withRemote } from './session.ts';
+import { describeWithoutHistory, type RemoteTag, type TagDescription } from './tags.ts';
 import type { GitUrl } from './url.ts';
 
 /** Bound of the temporary repository that one file is read from, bytes. Only servers without filters send more than a few KiB. */
@@ -19,6 +20,8 @@ export interface ResolvedRef {
   readonly commit: string;
   /** Full name of the reference, such as refs/heads/main; absent when a commit was asked for. */
   readonly ref?: string;
+  /** What the tags say about the commit, where that is known without its history; absent too when a commit was asked for. */
+  readonly description?: TagDescription;
 }
 
 /**
@@ -35,16 +38,16 @@ export async function resolveRef(url: GitUrl, ref: GitRef, options: RemoteOption
 async function lookUp(session: RemoteSession, query: Exclude<RefQuery, { kind: 'commit' }>): Promise<ResolvedRef> {
   if (query.kind === 'default') return lookUpDefault(session);
   const patterns = query.names.flatMap(name => [name, `${name}^{}`]);
-  const { commits } = parseRefs(await list(session, [], patterns));
+  const { commits } = parseRefs(await list(session, [], [...patterns, ALL_TAGS]));
   for (const name of query.names) {
     const commit = commits.get(`${name}^{}`) ?? commits.get(name);
-    if (commit !== undefined) return { commit, ref: name };
+    if (commit !== undefined) return resolved(commit, name, commits);
   }
   throw new GitError('RefNotFound', `${session.url.href} has no ${query.shown}: correct spec.ref, or push it`);
 }
 
 async function lookUpDefault(session: RemoteSession): Promise<ResolvedRef> {
-  const { commits, head } = parseRefs(await list(session, ['--symref'], ['HEAD']));
+  const { commits, head } = parseRefs(await list(session, ['--symref'], ['HEAD', ALL_TAGS]));
   const commit = commits.get('HEAD');
   if (commit === undefined) {
     throw new GitError(
@@ -52,7 +55,15 @@ async function lookUpDefault(session: RemoteSession): Promise<ResolvedRef> {
       `${session.url.href} has no default branch with a commit in it: push one, or name a branch in spec.ref`,
     );
   }
-  return head === undefined ? { commit } : { commit, ref: head };
+  return resolved(commit, head, commits);
+}
+
+/** The tags come along with any list of references: git asks for all and looks for the patterns itself. */
+const ALL_TAGS = 'refs/tags/*';
+
+function resolved(commit: string, ref: string | undefined, commits: ReadonlyMap<string, string>): ResolvedRef {
+  const description = describeWithoutHistory(commit, tagsOf(commits));
+  return { commit, ...(ref === undefined ? {} : { ref }), ...(description === undefined ? {} : { description }) };
 }
 
 /** A list of references is short: a server that takes longer is not there, and a second try may meet another. Milliseconds. */
@@ -87,7 +98,10 @@ export function parseRefs(text: string): { commits: ReadonlyMap<string, string>;
 
 /** All tags of a repository, peeled: commit to names. */
 export async function listTags(session: RemoteSession, signal?: AbortSignal): Promise<Map<string, RemoteTag[]>> {
-  const { commits } = parseRefs(await list(session, ['--tags'], [], signal));
+  return tagsOf(parseRefs(await list(session, ['--tags'], [], signal)).commits);
+}
+
+function tagsOf(commits: ReadonlyMap<string, string>): Map<string, RemoteTag[]> {
   const tags = new Map<string, RemoteTag[]>();
   for (const [name, object] of commits) {
     if (name.endsWith('^{}') || !name.startsWith('refs/tags/')) continue;
@@ -97,11 +111,6 @@ export async function listTags(session: RemoteSession, signal?: AbortSignal): Pr
     tags.set(commit, [...(tags.get(commit) ?? []), tag]);
   }
   return tags;
-}
-
-export interface RemoteTag {
-  readonly name: string;
-  readonly annotated: boolean;
 }
 
 export interface ReadFileRequest extends RemoteOptions {

@@ -47,7 +47,7 @@ describe('a repository over ssh', () => {
     const commit = repository.commits[0] ?? '';
     const options = { credentials: good(), temporaryDirectory: temporary };
 
-    expect(await resolveRef(url, { tag: 'v1.0.0' }, options)).toEqual({ commit, ref: 'refs/tags/v1.0.0' });
+    expect(await resolveRef(url, { tag: 'v1.0.0' }, options)).toMatchObject({ commit, ref: 'refs/tags/v1.0.0' });
     const file = await readFileAt({ url, commit, path: 'tako.yml', maxBytes: 100, ...options });
     expect(file.toString()).toBe('by ssh\n');
     const workTree = path.join(root, 'work');

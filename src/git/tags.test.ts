@@ -1,9 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { chooseTag, parseDescription } from './tags.ts';
+import { chooseTag, describeWithoutHistory, parseDescription } from './tags.ts';
 
 const light = (name: string) => ({ name, annotated: false });
 const annotated = (name: string) => ({ name, annotated: true });
+
+describe('describeWithoutHistory', () => {
+  test.each([
+    ['a tag on the commit', ['here'], { tag: 'v1', commitsSinceTag: 0, describe: 'v1' }],
+    ['no tag at all', [], {}],
+    ['tags elsewhere only, one of which may be the nearest', ['there'], undefined],
+  ])('given %s, then it says %3$j', (_, commits, expected) => {
+    expect(describeWithoutHistory('here', new Map(commits.map(commit => [commit, [light('v1')]])))).toEqual(expected);
+  });
+});
 
 describe('chooseTag', () => {
   test.each([

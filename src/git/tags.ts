@@ -1,4 +1,32 @@
-import type { RemoteTag } from './remote.ts';
+export interface RemoteTag {
+  readonly name: string;
+  readonly annotated: boolean;
+}
+
+/** What a repository's tags say about a commit. */
+export interface TagDescription {
+  /** The nearest tag at or before the commit. */
+  readonly tag?: string;
+  /** 0 when the commit itself is tagged. Approximate where merged branches began before the commits that were looked at. */
+  readonly commitsSinceTag?: number;
+  /** As `git describe --tags`: `v1.2.0`, or `v1.2.0-3-gabcdef0` three commits later. */
+  readonly describe?: string;
+}
+
+/**
+ * What the list of tags alone says about a commit: its own tag, or nothing where the repository has none.
+ * Undefined when it takes the history to know which tag is the nearest.
+ *
+ * @param tags all tags of the repository, by the commit they point to
+ */
+export function describeWithoutHistory(
+  commit: string,
+  tags: ReadonlyMap<string, readonly RemoteTag[]>,
+): TagDescription | undefined {
+  const own = chooseTag(tags.get(commit) ?? []);
+  if (own !== undefined) return { tag: own.name, commitsSinceTag: 0, describe: own.name };
+  return tags.size === 0 ? {} : undefined;
+}
 
 /**
  * Which of several tags on one commit names it: an annotated one before a lightweight one, then the higher version (a release

@@ -29,12 +29,12 @@ export async function observe(repository: LiveRepository, context: ObserveContex
     const { reader, secrets, signal } = context;
     const credentials = await readCredentials(secrets, repository.metadata.namespace ?? '', spec.secretRef, signal);
     const request = { repository: spec, credentials, signal };
-    const resolved = await reader.resolveRef({ ...request, ref: spec.ref });
-    commit = resolved.commit;
+    const { ref, commit: found } = await reader.resolveRef({ ...request, ref: spec.ref });
+    commit = found;
     const { file, digest, notes } = await reader.loadWorkflowFile({ ...request, commit });
     const summarized = summarize(file, notes);
     if (!summarized.ok) return { kind: 'failed', reason: 'ConfigTooLarge', message: summarized.message, commit };
-    return { kind: 'found', slug, ...resolved, digest, summary: summarized.summary };
+    return { kind: 'found', slug, commit, ...(ref === undefined ? {} : { ref }), digest, summary: summarized.summary };
   } catch (error) {
     return failureOf(error, commit);
   }

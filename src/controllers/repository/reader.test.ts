@@ -118,10 +118,43 @@ describe('the policy', () => {
   });
 
   test('given an allowed one, then references are resolved', async () => {
-    expect(await newReader().resolveRef({ repository: { url }, ref: { branch: 'main' } })).toEqual({
+    expect(await newReader().resolveRef({ repository: { url }, ref: { branch: 'main' } })).toMatchObject({
       commit: repository.commits[1],
       ref: 'refs/heads/main',
     });
+  });
+});
+
+describe('lastResolved', () => {
+  const request = {
+    repository: {
+      get url() {
+        return url;
+      },
+    },
+    ref: { branch: 'main' },
+  };
+  const credentials = { values: { username: 'robot', password: 'right' } };
+
+  test('given a reference that was resolved, then it is remembered as it was found, without a request', async () => {
+    reader = newReader();
+    const found = await reader.resolveRef(request);
+    server.requests.length = 0;
+
+    expect(await reader.lastResolved(request)).toEqual(found);
+    expect(found.description).toEqual({});
+    expect(server.requests).toEqual([]);
+  });
+
+  test.each([
+    ['another reference', { ref: 'main' }],
+    ['no reference', { ref: undefined }],
+    ['other credentials', { credentials }],
+  ])('given %s, then nothing is known', async (_, other) => {
+    reader = newReader();
+    await reader.resolveRef(request);
+
+    expect(await reader.lastResolved({ ...request, ...other } as typeof request)).toBeUndefined();
   });
 });
 

@@ -64,6 +64,11 @@ export interface RepositoryReader {
   /** Throws GitError. */
   resolveRef(request: ResolveRefRequest): Promise<ResolvedRef>;
   /**
+   * What `resolveRef` found out last for the same URL, reference and credentials, without a look at Git. Undefined when that was never
+   * asked, or long ago. Throws GitError for a URL that is not allowed.
+   */
+  lastResolved(request: ResolveRefRequest): Promise<ResolvedRef | undefined>;
+  /**
    * Reads and parses the workflow file of a commit. The same file is read once, however many ask for it; whoever has other
    * credentials reads for himself, so that nobody sees a file that he could not read.
    * Throws GitError, or WorkflowFileError when the file does not parse.
@@ -72,6 +77,8 @@ export interface RepositoryReader {
 }
 
 const MAX_CACHED_BYTES = 16 * 1024 * 1024;
+/** References whose last resolution is kept: some hundred bytes each. */
+const MAX_RESOLVED = 20_000;
 
 type Parsed =
   | { readonly ok: true; readonly loaded: LoadedWorkflowFile }
@@ -82,6 +89,7 @@ export function createRepositoryReader(options: RepositoryReaderOptions = {}): R
   const maxBytes = Math.min(options.maxFileBytes ?? MAX_FILE_BYTES, MAX_FILE_BYTES);
   const cache = createLru<Parsed>({ maxEntries: options.cacheEntries ?? 256, maxWeight: MAX_CACHED_BYTES });
   const calls = createSharedCalls<Parsed>();
+  const resolutions = createLru<ResolvedRef>({ maxEntries: MAX_RESOLVED, maxWeight: MAX_RESOLVED });
 
   const remoteOptions = ({ credentials }: ReadRequest, signal: AbortSignal | undefined) => ({
     credentials,
@@ -95,7 +103,13 @@ export function createRepositoryReader(options: RepositoryReaderOptions = {}): R
 
     async resolveRef(request) {
       const url = await checkGitUrl(request.repository.url, policy);
-      return resolveRef(url, request.ref, remoteOptions(request, request.signal));
+      const resolved = await resolveRef(url, request.ref, remoteOptions(request, request.signal));
+      resolutions.set(await resolutionKey(url, request), resolved, 1);
+      return resolved;
+    },
+
+    async lastResolved(request) {
+      return resolutions.get(await resolutionKey(await checkGitUrl(request.repository.url, policy), request));
     },
 
     async loadWorkflowFile(request) {
@@ -119,6 +133,10 @@ export function createRepositoryReader(options: RepositoryReaderOptions = {}): R
       return parsed.loaded;
     },
   };
+}
+
+async function resolutionKey(url: GitUrl, { ref, credentials }: ResolveRefRequest): Promise<string> {
+  return JSON.stringify([url.href, ref ?? null, await identityOf(credentials)]);
 }
 
 /** Tells credentials apart without keeping them. */

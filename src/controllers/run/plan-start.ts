@@ -135,6 +135,7 @@ function start(observation: WorkflowObservation, prepared: PreparedWorkflow, dea
     trigger: observation.trigger,
     commit: prepared.commit,
     configDigest: prepared.configDigest,
+    facts: prepared.facts,
     runId: runIdOf(run.metadata),
     attempt: nextAttempt(run),
     deadline: rfc3339(deadlineMs),

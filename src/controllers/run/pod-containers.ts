@@ -101,6 +101,7 @@ function assignmentOf(input: PodInput): Assignment {
       commit: input.commit,
       configDigest: input.configDigest,
       credentials: secretRef !== undefined,
+      ...(input.facts === undefined ? {} : { facts: input.facts }),
     },
     workflow: input.workflow.name,
     ...definitionOf(input.workflow),

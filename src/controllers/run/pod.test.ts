@@ -279,6 +279,13 @@ describe('secrets', () => {
     expect(assignmentOf(pod).repository.credentials).toBe(true);
   });
 
+  it.each([undefined, {}, { tag: 'v1', describe: 'v1' }])(
+    'given what is known of the tags, %j, then the agent gets it',
+    facts => {
+      expect(assignmentOf(buildPod({ ...input(), facts })).repository.facts).toEqual(facts);
+    },
+  );
+
   it('given any Pod, then only the agent has a token, and it is for the gateway alone', () => {
     const pod = withSecret();
     const tokens = pod.spec.volumes

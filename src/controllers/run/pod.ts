@@ -1,4 +1,4 @@
-import { AGENT_CONTAINER, type Assignment, IDS } from '../../agent/contract.ts';
+import { AGENT_CONTAINER, type Assignment, type CheckoutFacts, IDS } from '../../agent/contract.ts';
 import { ANNOTATIONS, API_VERSION, LABELS, MANAGED_BY, TRACKING_FINALIZER } from '../../api/meta.ts';
 import type { TakoRepository, TakoRun } from '../../api/resources.ts';
 import { podName } from '../../fanout/names.ts';
@@ -22,6 +22,7 @@ export interface PodInput {
   readonly trigger?: Assignment['trigger'] | undefined;
   readonly commit: string;
   readonly configDigest: string;
+  readonly facts?: CheckoutFacts | undefined;
   readonly runId: string;
   /** From 1. */
   readonly attempt: number;

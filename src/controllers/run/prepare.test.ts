@@ -175,8 +175,8 @@ describe('the preparation of a run', () => {
 
   const found = (status: TakoRepositoryStatus | undefined, own: Partial<TakoRepositorySpec> = {}) =>
     repository({ spec: { url: `${server.url}/acme/core-lib.git`, ...own }, status });
-  const prepare = (run: Partial<WorkflowSpec>, repo: Parameters<typeof prepareWorkflow>[2]) => {
-    const reader = createRepositoryReader({ policy: { schemes: ['http'] }, timeoutMs: 10_000 });
+  const newReader = () => createRepositoryReader({ policy: { schemes: ['http'] }, timeoutMs: 10_000 });
+  const prepare = (run: Partial<WorkflowSpec>, repo: Parameters<typeof prepareWorkflow>[2], reader = newReader()) => {
     const secrets = { read: async () => undefined };
     return prepareWorkflow(
       spec(run),
@@ -230,6 +230,33 @@ describe('the preparation of a run', () => {
       reason: 'RepositoryNotReady',
     });
   });
+
+  const tagged = { tag: 'v1', describe: 'v1' };
+
+  it('given a ref of its own, then the tags are as that was resolved', async () => {
+    const prepared = await prepare({ ref: 'v1' }, found(undefined, { slug: 'acme/core-lib' }));
+    expect(prepared).toMatchObject({ kind: 'ready', facts: tagged });
+  });
+
+  it.each([
+    ['none, after a restart', undefined, {}, undefined],
+    ['of its commit', 'v1', {}, tagged],
+    ['of its commit, to which the run is pinned', 'v1', { pinned: true }, tagged],
+    ['of another commit', 'main', {}, undefined],
+  ])(
+    'given a look at the repository %s, then the tags are %4$j',
+    async (_, ref, { pinned }: { pinned?: boolean }, facts) => {
+      const reader = newReader();
+      const repo = found(
+        { slug: 'acme/core-lib', revision: commits[0] },
+        { ref: ref === 'v1' ? { tag: ref } : { branch: 'main' } },
+      );
+      if (ref !== undefined) await reader.resolveRef({ repository: repo.spec, ref: repo.spec.ref });
+      const prepared = await prepare(pinned ? { ref: commits[0]! } : {}, repo, reader);
+      expect(prepared.kind).toBe('ready');
+      expect(prepared).toHaveProperty('facts', facts === undefined ? undefined : expect.objectContaining(facts));
+    },
+  );
 
   it('given a ref that does not exist, then it fails for good', async () => {
     expect(await prepare({ ref: 'v9' }, found(undefined, { slug: 'acme/core-lib' }))).toMatchObject({

@@ -1,5 +1,7 @@
+import type { CheckoutFacts } from '../../agent/contract.ts';
 import type { TakoRunSpec } from '../../api/takorun.ts';
 import { isGitError } from '../../git/errors.ts';
+import type { ResolvedRef } from '../../git/remote.ts';
 import { groupSteps, type StepContainerPlan } from '../../workflow/containers.ts';
 import { resolveInputs } from '../../workflow/inputs.ts';
 import { nearest } from '../../workflow/nearest.ts';
@@ -18,6 +20,8 @@ export interface PreparedWorkflow {
   readonly slug: string;
   readonly commit: string;
   readonly configDigest: string;
+  /** What the commit's tags say, where that is known without its history. */
+  readonly facts?: CheckoutFacts | undefined;
   readonly workflow: Workflow;
   readonly containers: readonly StepContainerPlan[];
   readonly inputs: Readonly<Record<string, string | number | boolean>>;
@@ -65,20 +69,31 @@ export async function prepareWorkflow(
   try {
     const credentials = await readCredentials(context.secrets, namespace, repository.spec.secretRef, signal);
     const shared = { repository: repository.spec, signal, ...(credentials === undefined ? {} : { credentials }) };
-    const resolved =
+    const resolved: ResolvedRef =
       spec.ref === undefined
         ? { commit: status!.revision! }
         : await context.reader.resolveRef({ ...shared, ref: spec.ref });
-    const loaded = await context.reader.loadWorkflowFile({ ...shared, ...resolved });
+    const loaded = await context.reader.loadWorkflowFile({ ...shared, commit: resolved.commit });
     const slug = status?.slug ?? repository.spec.slug;
     if (slug === undefined) return waiting('RepositoryNotReady', `TakoRepository ${name} has no slug yet`);
-    return checkWorkflow(spec, repository, { slug, commit: resolved.commit, ...loaded }, context.options);
+    const checked = checkWorkflow(spec, repository, { slug, commit: resolved.commit, ...loaded }, context.options);
+    if (checked.kind !== 'ready') return checked;
+    const last = await context.reader.lastResolved({ ...shared, ref: repository.spec.ref });
+    return { ...checked, facts: factsOf(resolved, last) };
   } catch (error) {
     if (error instanceof WorkflowFileError) return failed('InvalidConfig', error.message);
     if (isGitError(error, 'transient', 'auth')) return waiting(error.code, error.message);
     if (isGitError(error)) return failed(error.code, error.message);
     throw error;
   }
+}
+
+/**
+ * The tags of a commit as its reference was resolved; for the repository's own revision, and for a run that was pinned to it, as the
+ * last look at the repository found them.
+ */
+function factsOf(resolved: ResolvedRef, last: ResolvedRef | undefined): CheckoutFacts | undefined {
+  return resolved.description ?? (last?.commit === resolved.commit ? last.description : undefined);
 }
 
 interface LoadedAt {
