@@ -32,6 +32,8 @@ export const ANNOTATIONS = {
   configDigest: `${GROUP}/config-digest`,
   /** On the claim of an event: who holds it, in words. */
   claim: `${GROUP}/claim`,
+  /** On Pods: `true` when the run waits for children with its Pod in its hands. */
+  keepsPod: `${GROUP}/keeps-pod`,
 } as const;
 
 /** Value of `app.kubernetes.io/component` on the Leases that are claims of events. They also carry `LABELS.runUid`, of the run that holds them. */

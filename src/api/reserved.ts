@@ -21,11 +21,6 @@ export const RESERVED_FIELDS: Readonly<Record<'TakoRun' | 'TakoRepository', read
       path: 'spec.idempotent',
       instead: 'Acts on runs of an event. In a run of a workflow, idempotent of the fan-out step decides.',
     },
-    { path: 'spec.queueTimeout', instead: 'Refused: the run ends as Failed, reason NotSupported.' },
-    {
-      path: 'spec.suspend',
-      instead: 'Holds this run before its Pod, or its event, has started. Children that exist already go on.',
-    },
     { path: 'status.traceId', instead: 'Never set.' },
   ],
   TakoRepository: [

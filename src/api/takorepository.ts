@@ -201,6 +201,14 @@ export const takoRepositorySpecSchema = z
       .meta(listMap('workflow'))
       .optional()
       .describe('Workflows to run whenever the revision changes. The run is named by the commit.'),
+    concurrencyLimit: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .optional()
+      .describe(
+        'How many runs of this repository may have a Pod at once; others are Queued. Runs that wait for children do not count. Default: TAKO_REPOSITORY_CONCURRENCY of the operator, or no limit.',
+      ),
     runTemplate: runTemplateSchema.optional(),
   })
   .describe('What the repository is and how its runs look.');

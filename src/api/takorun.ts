@@ -146,7 +146,9 @@ export const takoRunSpecSchema = z
       .min(1)
       .max(10_000)
       .optional()
-      .describe('How many children may run at once. Default: no limit.'),
+      .describe(
+        'How many children of one fan-out may have a Pod at once; others are Queued. Children that wait for their own do not count. Default: no limit.',
+      ),
     dedupe: z
       .enum(['Event', 'Tree'])
       .optional()
@@ -166,8 +168,12 @@ export const takoRunSpecSchema = z
         'Creates nothing. Of an event, status.fanOut then says who would run, with which inputs, and who not and why.',
       ),
     timeout: duration('Time limit of the run and of all below it. Default: that of the repository, or 1h.').optional(),
-    childTimeout: duration('Time limit of each child.').optional(),
-    queueTimeout: duration('How long a run may wait for its turn.').optional(),
+    childTimeout: duration(
+      'Time limit of each run below, counted from its start; its time in the queue does not count.',
+    ).optional(),
+    queueTimeout: duration(
+      'How long this run, and each one below it, may be Queued before it ends as TimedOut. Default: until the time limit of the tree.',
+    ).optional(),
     retry: retrySchema.optional(),
     workspace: workspaceSchema.optional(),
     ttlSecondsAfterFinished: z
@@ -177,7 +183,12 @@ export const takoRunSpecSchema = z
       .optional()
       .describe('Seconds after which a finished run is deleted. Default: never.'),
     childrenTTL: duration('How long finished children stay. Default 24h.').optional(),
-    suspend: z.boolean().optional().describe('Starts no new Pods while true.'),
+    suspend: z
+      .boolean()
+      .optional()
+      .describe(
+        'While true, neither this run nor any below it gets a new Pod; Pods that are there go on, and so do time limits.',
+      ),
     cancel: z.boolean().optional().describe('Ends the run and all below it. It cannot be taken back.'),
     parent: parentSchema.optional(),
   })

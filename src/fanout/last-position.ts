@@ -16,3 +16,14 @@ export function releasesPod(steps: readonly Step[], index: number): boolean {
     !steps.some(other => other.longRunning)
   );
 }
+
+/** Whether a run of these steps will wait for children with its Pod in its hands. */
+export function keepsPodWaiting(steps: readonly Step[]): boolean {
+  return steps.some(
+    (step, index) =>
+      step.kind === 'uses' &&
+      step.uses === 'tako/fan-out@v1' &&
+      step.with.waitForChildren &&
+      !releasesPod(steps, index),
+  );
+}

@@ -45,6 +45,10 @@ const SCHEMES = ['https', 'http', 'ssh', 'file'] as const;
 const port = (fallback: number, description: string) =>
   z.coerce.number().int().min(0).max(65_535).default(fallback).describe(description);
 
+/** A variable that limits how many of something there may be at once; 0 is no limit. */
+const limitVariable = (fallback: number, description: string) =>
+  z.coerce.number().int().min(0).max(1_000_000).default(fallback).describe(description);
+
 /** The operator's settings, all by environment variables. docs/reference/configuration.md is generated from this. */
 export const configSchema = z.object({
   POD_NAMESPACE: z.string().min(1).default('tako-system').describe('Namespace of the operator itself.'),
@@ -120,6 +124,27 @@ export const configSchema = z.object({
     .max(1_000_000)
     .default(DEFAULT_RUN_OPTIONS.treeBudget)
     .describe('How many runs of workflows a tree may have below its root. An event that would add more fails.'),
+  TAKO_CONCURRENCY: limitVariable(500, 'How many runs may have a Pod at once in all namespaces. 0: no limit.'),
+  TAKO_NAMESPACE_CONCURRENCY: limitVariable(0, 'The same for each namespace. 0: no limit.'),
+  TAKO_REPOSITORY_CONCURRENCY: limitVariable(
+    0,
+    'The same for each TakoRepository that has no spec.concurrencyLimit. 0: no limit.',
+  ),
+  TAKO_WAITING_PODS_SHARE: z.coerce
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.25)
+    .describe(
+      'Runs with a fan-out that waits before the last step keep their Pod: at most this part of the Pods of their namespace.',
+    ),
+  TAKO_WAITING_PODS_MIN: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(4)
+    .describe('As many such runs a namespace may always have.'),
   TAKO_RUN_WORKERS: z.coerce.number().int().min(1).max(256).default(16).describe('Runs reconciled at the same time.'),
   TAKO_REPOSITORY_WORKERS: z.coerce
     .number()

@@ -24,6 +24,7 @@ import type { Config } from './config.ts';
 import { createGatewayRuns } from './gateway-runs.ts';
 import { startProbeServer } from './http.ts';
 import { createMetrics } from './metrics.ts';
+import { observeQueue } from './queue-metrics.ts';
 import { createSecretReader } from './secrets.ts';
 import { createReflectors, createStores, repositoriesBySlug, runsWaitingFor, subscriberIndex } from './stores.ts';
 
@@ -87,6 +88,17 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
     timeoutMs: config.TAKO_GIT_TIMEOUT,
   });
 
+  const admission = createAdmission({
+    limits: {
+      operator: limit(config.TAKO_CONCURRENCY),
+      namespace: limit(config.TAKO_NAMESPACE_CONCURRENCY),
+      waitingShare: config.TAKO_WAITING_PODS_SHARE,
+      waitingMin: config.TAKO_WAITING_PODS_MIN,
+    },
+    wake: key => runController.enqueue(key),
+    clock,
+  });
+  observeQueue(metrics.registry, admission, clock);
   const runController = createController({
     name: 'takorun',
     workers: config.TAKO_RUN_WORKERS,
@@ -109,7 +121,7 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
       clock,
       logger,
       runner: createTakoRunRunner(client),
-      admission: createAdmission(key => runController.enqueue(key)),
+      admission,
       options: runOptions(config),
       prepare: { reader, secrets },
       expand: {
@@ -212,6 +224,11 @@ function gitPolicy(config: Config) {
   };
 }
 
+/** A setting whose 0 is no limit. */
+function limit(setting: number): number {
+  return setting === 0 ? Number.POSITIVE_INFINITY : setting;
+}
+
 function runOptions(config: Config): RunOptions {
   return {
     ...DEFAULT_RUN_OPTIONS,
@@ -226,5 +243,6 @@ function runOptions(config: Config): RunOptions {
     retainedPerNamespace: config.TAKO_RETAINED_PER_NAMESPACE,
     childrenTtlMs: config.TAKO_CHILDREN_TTL,
     treeBudget: config.TAKO_TREE_BUDGET,
+    repositoryConcurrency: limit(config.TAKO_REPOSITORY_CONCURRENCY),
   };
 }

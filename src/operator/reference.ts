@@ -4,9 +4,11 @@ import type { Metric, Registry } from 'prom-client';
 import { z } from 'zod';
 import { takoRepositoryKind, takoRunKind } from '../api/kinds.ts';
 import { GENERATED_NOTE, kindReference, table } from '../api/reference.ts';
+import { systemClock } from '../kube/clock.ts';
 import { formatDuration } from '../workflow/duration.ts';
 import { configSchema, readConfig } from './config.ts';
 import { createMetrics } from './metrics.ts';
+import { observeQueue } from './queue-metrics.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 
@@ -75,6 +77,7 @@ function defaultOf({ type }: Variable, fallback: unknown): string {
 /** The operator's own metrics; those of Node.js and the process come from prom-client, whose version decides. */
 function metricsReference(): string {
   const { registry } = createMetrics();
+  observeQueue(registry, { counts: () => [], running: () => new Map() }, systemClock);
   const own = registry.getMetricsAsArray().filter(({ name }) => !/^(process|nodejs)_/.test(name));
   const rows = own.map(({ name, type, help }) => [
     `\`${name}\``,

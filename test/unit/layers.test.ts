@@ -24,11 +24,13 @@ const ARROWS: Readonly<Record<string, readonly Arrow[]>> = {
     { to: 'evaluator', why: 'starts the thread that controllers evaluate filters in', from: ['operator/operator.ts'] },
     { to: 'fanout', why: 'keeps the index of subscribers, and the deadline of runs for the gateway' },
     { to: 'workflow', why: 'durations in settings', only: ['workflow/duration.ts'] },
+    { to: 'queue', why: 'metrics of the queue', only: ['queue/queue.ts'], typesOnly: true },
     { to: 'api', why: 'which kinds to watch; the reference of both' },
     { to: 'kube', why: 'client, stores, manager' },
   ],
   controllers: [
     { to: 'fanout', why: 'what to do is decided there' },
+    { to: 'queue', why: 'who starts next is decided there' },
     { to: 'workflow', why: 'reads tako.yml' },
     { to: 'api', why: 'the kinds that they reconcile' },
     { to: 'kube', why: 'client, stores, queue' },
@@ -67,6 +69,7 @@ const ARROWS: Readonly<Record<string, readonly Arrow[]>> = {
     { to: 'workflow', why: 'version ranges, templates, durations' },
     { to: 'api', why: 'events and runs' },
   ],
+  queue: [{ to: 'kube', why: 'a heap', only: ['kube/heap.ts'] }],
   evaluator: [{ to: 'workflow', why: 'the CEL that it gives a thread and a time limit' }],
   api: [
     {
@@ -125,7 +128,7 @@ describe('the layers of src', () => {
 });
 
 describe('what decides does no I/O', () => {
-  test.each(['workflow', 'fanout', 'api'])(
+  test.each(['workflow', 'fanout', 'queue', 'api'])(
     'given src/%s, then nothing of it loads a module that reaches out',
     folder => {
       const files = [...new Set(imports.map(({ from }) => from))].filter(

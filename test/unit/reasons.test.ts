@@ -20,7 +20,14 @@ const NO_REASONS = new Set([
   ...['OnRootMismatch', 'RuntimeDefault', 'Background', 'Same', 'Selector', 'Tree', 'OnFailure'],
   ...['NotIn', 'Exists', 'DoesNotExist', 'ErrImagePull', 'ContainerStatusUnknown', 'OutOf'],
   // Names of errors, causes.
-  ...['PodRefusedError', 'WorkflowFileError', 'RunConflictError', 'GatewayFailure', 'GatewayCallError'],
+  ...[
+    'PodRefusedError',
+    'QuotaExceededError',
+    'WorkflowFileError',
+    'RunConflictError',
+    'GatewayFailure',
+    'GatewayCallError',
+  ],
   'PreparationError',
   ...['Cancel', 'Timeout'],
   // The gateway's answers that an agent takes as "ask again".

@@ -1,90 +1,48 @@
-/** One run that asks for a place, and the fan-out that limits it. */
-export interface AdmissionRequest {
-  /** Key of the run, namespace/name. */
-  readonly key: string;
-  /** UID of the fan-out whose children share the limit. */
-  readonly group: string;
-  readonly limit: number;
-}
+import type { Cancel, Clock } from '../../kube/clock.ts';
+import { createQueue, type Queue, type QueueOptions } from '../../queue/queue.ts';
 
-export interface Admission {
-  /** Gives a place to the run, or puts it at the end of the group's queue; asking again keeps the position. */
-  request(request: AdmissionRequest): boolean;
-  /** Counts a run that already has a Pod, as found after a restart. */
-  hold(request: Omit<AdmissionRequest, 'limit'>): void;
-  /** Takes a run's place, or its position in the queue, back. */
-  release(key: string): void;
-  /** Runs of the group that hold a place. */
-  running(group: string): number;
-}
+/** Who may have a Pod now: the queue of runs, and the times at which a used-up quota is tried again. */
+export type Admission = Queue;
 
-interface Group {
-  readonly holders: Set<string>;
-  /** In the order of their first request. */
-  readonly queue: Set<string>;
-  /** As the last request said it; 0 before the first one. */
-  limit: number;
+export interface AdmissionOptions {
+  readonly limits: QueueOptions['limits'];
+  /** Called with the key of a run whose turn has come. */
+  readonly wake: (key: string) => void;
+  readonly clock: Pick<Clock, 'setTimeout'>;
 }
 
 /**
- * The gate before Pods: children exist as objects from the start, a limited number of them have Pods. First come, first served within a
- * group. It holds no truth of its own: the Pods in the cluster do, and after a restart `hold` is called for each of them first.
- *
- * @param wake is called with the key of a run whose turn has come.
+ * Time until a quota is tried again, milliseconds, doubled from the first to the last. A Pod of ours that ends is a reason to try at once; that
+ * somebody else has made room nothing tells.
  */
-export function createAdmission(wake: (key: string) => void): Admission {
-  const groups = new Map<string, Group>();
-  const groupOf = new Map<string, string>();
+const FIRST_PROBE_MS = 1_000;
+const LAST_PROBE_MS = 30_000;
 
-  function group(id: string): Group {
-    let found = groups.get(id);
-    if (found === undefined) {
-      found = { holders: new Set(), queue: new Set(), limit: 0 };
-      groups.set(id, found);
-    }
-    return found;
-  }
+/** The gate before Pods: children exist as objects from the start, and as many of them have Pods as the limits allow. */
+export function createAdmission({ limits, wake, clock }: AdmissionOptions): Admission {
+  const queue = createQueue({ limits, onGrant: wake });
+  /** Namespaces whose quota is used up. */
+  const probes = new Map<string, { delayMs: number; cancel: Cancel }>();
 
   return {
-    request({ key, group: id, limit }) {
-      const asked = group(id);
-      const { holders, queue } = asked;
-      asked.limit = limit;
-      groupOf.set(key, id);
-      if (holders.has(key)) return true;
-      queue.add(key);
-      if (!entitled(asked).includes(key)) return false;
-      queue.delete(key);
-      holders.add(key);
-      return true;
+    ...queue,
+    confirm(key) {
+      const namespace = namespaceOf(key);
+      probes.get(namespace)?.cancel();
+      probes.delete(namespace);
+      queue.confirm(key);
     },
-    hold({ key, group: id }) {
-      groupOf.set(key, id);
-      group(id).holders.add(key);
-      group(id).queue.delete(key);
+    exceeded(key, message) {
+      const namespace = namespaceOf(key);
+      const before = probes.get(namespace);
+      before?.cancel();
+      const delayMs = before === undefined ? FIRST_PROBE_MS : Math.min(before.delayMs * 2, LAST_PROBE_MS);
+      probes.set(namespace, { delayMs, cancel: clock.setTimeout(() => queue.probe(namespace), delayMs) });
+      queue.exceeded(key, message);
     },
-    release(key) {
-      const id = groupOf.get(key);
-      if (id === undefined) return;
-      groupOf.delete(key);
-      const left = group(id);
-      // One that leaves the queue may have been woken for a place; the next one has to hear of it.
-      const matters = left.holders.has(key) || entitled(left).includes(key);
-      left.holders.delete(key);
-      left.queue.delete(key);
-      if (left.holders.size === 0 && left.queue.size === 0) groups.delete(id);
-      if (matters) for (const next of entitled(left)) wake(next);
-    },
-    running: id => groups.get(id)?.holders.size ?? 0,
   };
 }
 
-/** The first of the queue, as many as there are places: at most `limit` of them, however long it is. */
-function entitled({ holders, queue, limit }: Group): string[] {
-  const first: string[] = [];
-  for (const key of queue) {
-    if (first.length >= limit - holders.size) break;
-    first.push(key);
-  }
-  return first;
+function namespaceOf(key: string): string {
+  return key.slice(0, key.indexOf('/'));
 }

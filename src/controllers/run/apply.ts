@@ -37,6 +37,11 @@ export class PodRefusedError extends Error {
   }
 }
 
+/** A ResourceQuota has no room for a Pod: the run waits, and a new decision says so. The message is for its status. */
+export class QuotaExceededError extends Error {
+  override readonly name = 'QuotaExceededError';
+}
+
 /** The status that a decision leads to, complete; undefined when it says nothing about the status. */
 export function nextStatus(run: LiveRun, decision: Decision, now: number): TakoRunStatus | undefined {
   if (decision.status === undefined) return undefined;
@@ -116,7 +121,9 @@ async function createPod(run: LiveRun, pod: Pod, { client, signal }: ApplyContex
     await client.create(pods, pod, { signal });
   } catch (error) {
     if (isApiError(error, 'alreadyExists')) return await checkOwner(run, pod, { client, signal });
-    if (isApiError(error, 'invalid', 'forbidden', 'quotaExceeded')) throw new PodRefusedError(refusalOf(error));
+    if (isApiError(error, 'quotaExceeded'))
+      throw new QuotaExceededError(`waiting for room in the namespace: ${error.message}`);
+    if (isApiError(error, 'invalid', 'forbidden')) throw new PodRefusedError(refusalOf(error));
     throw error;
   }
 }
@@ -137,8 +144,6 @@ async function checkOwner(
 function refusalOf(error: ApiError): PodRefusal {
   const said = `the API server refuses the Pod: ${error.message}`;
   switch (error.class) {
-    case 'quotaExceeded':
-      return { reason: 'QuotaExceeded', message: `waiting for room in the namespace: ${error.message}` };
     case 'forbidden':
       return {
         reason: 'PodForbidden',

@@ -16,6 +16,29 @@ export function lineageOf(run: LiveRun, runs: ReadonlyStore<LiveRun>): Lineage {
   return parent.spec.event !== undefined && isTerminal(phase) && phase !== 'Succeeded' ? 'gone' : 'live';
 }
 
+/** Links of a chain of runs that are followed: twice the levels of a tree, as events stand between them, and some. */
+const MAX_LINKS = 64;
+
+/** The runs above this one as far as they exist, the parent first. */
+export function ancestorsOf(run: LiveRun, runs: ReadonlyStore<LiveRun>): LiveRun[] {
+  const above: LiveRun[] = [];
+  for (let next = parentOf(run, runs); next !== undefined; next = parentOf(next, runs)) {
+    above.push(next);
+    if (above.length === MAX_LINKS) break;
+  }
+  return above;
+}
+
+/**
+ * The run as it has to be taken: canceled when one above it is. The word is handed down the tree as well, level by level, but a run that is
+ * created while that goes on would be missed, and would outlive those who should have told it.
+ */
+export function withCancelFromAbove(run: LiveRun, runs: ReadonlyStore<LiveRun>): LiveRun {
+  if (run.spec.cancel === true || isTerminal(run.status?.phase)) return run;
+  const isCanceled = ancestorsOf(run, runs).some(({ spec }) => spec.cancel === true);
+  return isCanceled ? { ...run, spec: { ...run.spec, cancel: true } } : run;
+}
+
 /** The run that started this one, while it exists. */
 export function parentOf(run: LiveRun, runs: ReadonlyStore<LiveRun>): LiveRun | undefined {
   return run.spec.parent === undefined ? undefined : find(run, run.spec.parent.run, runs);

@@ -1,18 +1,29 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type ApiServer, startApiServer } from '../../../test/fixtures/api-server/server.ts';
+import { createFakeClock } from '../../../test/fixtures/fake-clock.ts';
 import { RESULT_KEY } from '../../agent/contract.ts';
 import type { TakoRunStatus } from '../../api/takorun.ts';
 import { createKubeClient } from '../../kube/client.ts';
 import { controllerOf, type KubeObject, keyOf } from '../../kube/objects.ts';
 import { byControllerUid, createStore } from '../../kube/store.ts';
+import { NO_LIMITS, ticket } from '../../queue/testing/naive.ts';
 import { createRepositoryReader } from '../repository/reader.ts';
 import { createAdmission } from './admission.ts';
 import { POD_INDEXES, RUN_INDEXES } from './indexes.ts';
 import { observeWorkflow } from './observe-workflow.ts';
 import type { LiveRepository, LiveRun, ObservedPod } from './observed.ts';
 import { createRetainedPlaces } from './retained-places.ts';
-import { CREATED, eventRun, finishedPod, observedPod, repository, settings, workflowRun } from './testing/builders.ts';
+import {
+  CREATED,
+  eventRun,
+  fanOutOf,
+  finishedPod,
+  observedPod,
+  repository,
+  settings,
+  workflowRun,
+} from './testing/builders.ts';
 
 async function harness() {
   const server = await startApiServer();
@@ -29,7 +40,7 @@ async function harness() {
   });
   const repositories = createStore<LiveRepository>();
   const woken: string[] = [];
-  const admission = createAdmission(key => woken.push(key));
+  const admission = createAdmission({ limits: NO_LIMITS, wake: key => void woken.push(key), clock: createFakeClock() });
   const context = {
     client,
     runs,
@@ -177,16 +188,23 @@ describe('the turn of a run', () => {
     return world;
   }
 
+  /** One that has its Pod already. */
+  const holder = ticket('team/holder', { root: 'uid-emit', above: ['uid-emit'], fanOutLimit: 1 });
+
   it('given a limit, then the first has its turn, and no file is read for the others', async () => {
-    const { observe } = await limited();
-    expect(await observe(child('one'))).toMatchObject({
-      admitted: true,
-      preparation: { kind: 'waiting' },
-      trigger: { type: 'library_built', payload: { version: '1.4.0' } },
-    });
+    const { observe, admission } = await limited();
+    admission.hold(holder);
     const second = await observe(child('two'));
-    expect(second.admitted).toBe(false);
+    expect(second.held).toEqual({ reason: 'ConcurrencyLimit', limit: 1 });
     expect(second.preparation).toBeUndefined();
+    admission.release(holder.key);
+    expect(await observe(child('two'))).toMatchObject({ preparation: { kind: 'waiting' } });
+  });
+
+  it('given one that has to wait for its repository, then others have its place meanwhile', async () => {
+    const { observe, admission } = await limited();
+    await observe(child('one'));
+    expect(admission.runningOf('uid-emit')).toBe(0);
   });
 
   it.each([
@@ -194,18 +212,45 @@ describe('the turn of a run', () => {
     ['suspended', { suspend: true }],
   ])('given one in the queue that is %s, then it leaves the queue, and the next has its turn', async (_, spec) => {
     const { observe, woken, admission } = await limited();
-    for (const name of ['one', 'two', 'three']) await observe(child(name));
-    admission.release('team/one');
-    expect(woken).toEqual(['team/two']);
-    await observe(child('two', spec));
-    expect(woken).toEqual(['team/two', 'team/three']);
-    expect((await observe(child('three'))).admitted).toBe(true);
+    admission.hold(holder);
+    for (const name of ['two', 'three']) await observe(child(name));
+    admission.release(holder.key);
+    expect(woken).toEqual(['team/three']);
+    await observe(child('three', spec));
+    expect(woken).toEqual(['team/three', 'team/two']);
+  });
+
+  it('given a run above that is suspended, then it says which', async () => {
+    const { observe, runs, admission } = await limited();
+    const metadata = { ...parent.metadata, resourceVersion: '2' };
+    runs.set({ ...parent, metadata, spec: { ...parent.spec, suspend: true } });
+    admission.suspend('uid-emit', true);
+    expect(await observe(child('one'))).toMatchObject({ held: { reason: 'Suspended' }, suspendedBy: 'team/emit' });
   });
 
   it('given a run with a Pod, then it is not asked whether it may start', async () => {
     const { pods, observe } = await limited();
     pods.set(observedPod({ run: child('one') }));
-    expect(await observe(child('one'))).toMatchObject({ admitted: true });
     expect((await observe(child('one'))).preparation).toBeUndefined();
+  });
+
+  it('given a run with a Pod that waits for its children, then its place is free meanwhile', async () => {
+    const { pods, runs, observe, admission } = await limited();
+    const one = child('one');
+    admission.hold({ ...holder, key: 'team/one' });
+    pods.set(observedPod({ run: one }));
+    const below = fanOutOf(one, 'emit');
+    const owned = {
+      ...below.metadata,
+      ownerReferences: [
+        { apiVersion: 'tako.dev/v1alpha1', kind: 'TakoRun', name: 'one', uid: one.metadata.uid, controller: true },
+      ],
+    };
+    runs.set({ ...below, metadata: owned });
+    await observe(one);
+    expect(admission.runningOf('uid-emit')).toBe(0);
+    runs.set({ ...below, metadata: { ...owned, resourceVersion: '2' }, status: { phase: 'Succeeded' } });
+    await observe(one);
+    expect(admission.runningOf('uid-emit')).toBe(1);
   });
 });

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { RESULT_KEY, type ResultBody } from '../../agent/contract.ts';
 import { isTerminal } from '../../api/takorun.ts';
+import { keepsPodWaiting } from '../../fanout/last-position.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isApiError } from '../../kube/errors.ts';
 import { configMaps, controllerOf, keyOf, pods as podResource } from '../../kube/objects.ts';
 import type { ReadonlyStore } from '../../kube/store.ts';
+import type { Held } from '../../queue/types.ts';
 import type { Admission } from './admission.ts';
 import { POD_INDEXES, RUN_INDEXES } from './indexes.ts';
-import { lineageOf, parentOf } from './lineage.ts';
+import { ancestorsOf, lineageOf } from './lineage.ts';
 import { type LiveRepository, type LiveRun, type ObservedPod, projectPod } from './observed.ts';
 import type { RunOptions } from './options.ts';
 import { planBackoff } from './plan-retry.ts';
@@ -16,6 +18,7 @@ import { type PrepareContext, prepareWorkflow, type WorkflowSpec } from './prepa
 import { parseResult, parseResultBody } from './result.ts';
 import type { RetainedPlaces } from './retained-places.ts';
 import { heldPod, lastPod } from './retention.ts';
+import { ticketOf } from './ticket.ts';
 import { attemptOf, hasEnded, type WorkflowObservation } from './workflow-observation.ts';
 
 export interface WorkflowContext {
@@ -38,7 +41,7 @@ export async function observeWorkflow(
   context: WorkflowContext,
   signal: AbortSignal,
 ): Promise<WorkflowObservation> {
-  const { runs, repositories, admission, options } = context;
+  const { runs, repositories, admission } = context;
   const namespace = run.metadata.namespace!;
   const key = keyOf(run.metadata);
   const spec = run.spec.workflow!;
@@ -47,17 +50,20 @@ export async function observeWorkflow(
   const base: WorkflowObservation = {
     run,
     now,
-    options,
+    options: context.options,
     pods,
     fanOuts: runs.byIndex(RUN_INDEXES.owner, run.metadata.uid),
     lineage: lineageOf(run, runs),
     repository,
-    admitted: true,
     gatewayCa: context.gatewayCa(),
     ...(await storedResult(run, pods, context, signal)),
     ...retentionOf(run, pods, context),
   };
-  if (hasStarted(run, pods)) return base;
+  if (hasStarted(run, pods)) {
+    admission.confirm(key);
+    admission.pause(key, base.fanOuts.some(isWaitedFor));
+    return base;
+  }
   if (base.lineage !== 'live' || run.spec.cancel === true || run.spec.suspend === true) {
     admission.release(key);
     return base;
@@ -67,19 +73,48 @@ export async function observeWorkflow(
     if (pods.every(isOver)) admission.release(key);
     return base;
   }
-  const parent = parentOf(run, runs);
-  const limit = parent?.spec.concurrencyLimit;
-  const admitted =
-    parent === undefined || limit === undefined || admission.request({ key, group: parent.metadata.uid, limit });
-  if (!admitted) return { ...base, admitted };
+  const above = ancestorsOf(run, runs);
+  const keepsPod = admission.ticket(key)?.keepsPod ?? false;
+  const held = ask(run, above, keepsPod, now, base.repository, context);
+  if (held !== undefined) return { ...base, held, suspendedBy: nameOfSuspended(above) };
   const preparation = await prepareWorkflow(
     pinned(run, spec),
     namespace,
     repository,
-    { ...context.prepare, options },
+    { ...context.prepare, options: context.options },
     signal,
   );
-  return { ...base, preparation, trigger: triggerOf(parent) };
+  if (preparation.kind !== 'ready') {
+    // It may have to wait for long, and others could use the place.
+    admission.release(key);
+    return { ...base, preparation };
+  }
+  const ready = { ...base, preparation, trigger: triggerOf(above[0]) };
+  if (keepsPodWaiting(preparation.workflow.steps) === keepsPod) return ready;
+  return { ...ready, held: ask(run, above, !keepsPod, now, base.repository, context) };
+}
+
+/** Asks for a place. A dry run needs none: it has no Pod. */
+function ask(
+  run: LiveRun,
+  above: readonly LiveRun[],
+  keepsPod: boolean,
+  now: number,
+  repository: LiveRepository | undefined,
+  { admission, options }: WorkflowContext,
+): Held | undefined {
+  if (run.spec.dryRun === true) return undefined;
+  return admission.request(ticketOf({ run, above, repository, keepsPod, options, now }));
+}
+
+function nameOfSuspended(above: readonly LiveRun[]): string | undefined {
+  const found = above.find(({ spec }) => spec.suspend === true);
+  return found && keyOf(found.metadata);
+}
+
+/** An event run that the agent waits for, or will: the run does nothing meanwhile. */
+function isWaitedFor({ spec, status }: LiveRun): boolean {
+  return spec.waitForChildren !== false && !isTerminal(status?.phase);
 }
 
 /** Takes a place for a workspace that is held for people, and gives it back when it is held no more. */

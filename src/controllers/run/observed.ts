@@ -35,7 +35,7 @@ export function projectPod(pod: Live<Pod>): ObservedPod {
       creationTimestamp: metadata.creationTimestamp,
       ...(metadata.deletionTimestamp === undefined ? {} : { deletionTimestamp: metadata.deletionTimestamp }),
       labels: pick(metadata.labels, [LABELS.runUid, LABELS.attempt]),
-      annotations: pick(metadata.annotations, [ANNOTATIONS.revision, ANNOTATIONS.configDigest]),
+      annotations: pick(metadata.annotations, [ANNOTATIONS.revision, ANNOTATIONS.configDigest, ANNOTATIONS.keepsPod]),
       ...(metadata.ownerReferences === undefined ? {} : { ownerReferences: metadata.ownerReferences }),
       ...(metadata.finalizers === undefined ? {} : { finalizers: metadata.finalizers }),
     },

@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly parentWriteIntervalMs: number;
   /** Time that a step gets after SIGTERM. */
   readonly gracePeriodMs: number;
+  /** Runs of one repository that may have a Pod at once, where it does not say itself. */
+  readonly repositoryConcurrency: number;
   /** Requests of the container that does the work; other containers ask for a minimum. */
   readonly stepRequests: Readonly<Record<string, string>>;
   /** Limits of a step container that sets none. */
@@ -47,6 +49,7 @@ export const DEFAULT_RUN_OPTIONS: Omit<RunOptions, 'agentImage' | 'gatewayUrl'> 
   treeBudget: DEFAULT_TREE_BUDGET,
   parentWriteIntervalMs: 1_000,
   gracePeriodMs: 10_000,
+  repositoryConcurrency: Number.POSITIVE_INFINITY,
   stepRequests: { cpu: '50m', memory: '64Mi' },
   stepLimits: { memory: '1Gi', 'ephemeral-storage': '10Gi' },
 };

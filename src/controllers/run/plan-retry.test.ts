@@ -226,7 +226,7 @@ describe('a run between two attempts', () => {
   });
 
   it('given a place that others have taken meanwhile, then it waits for its turn', () => {
-    expect(plan({ run: between(), now: DUE, admitted: false })).toMatchObject({
+    expect(plan({ run: between(), now: DUE, held: { reason: 'ConcurrencyLimit', limit: 1 } })).toMatchObject({
       before: [],
       verdict: { phase: 'Queued', reason: 'ConcurrencyLimit' },
     });

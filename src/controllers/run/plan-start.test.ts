@@ -92,7 +92,7 @@ describe('start of a workflow run', () => {
 
   it('given no place, then it is Queued, once says since when, and is looked at again at its deadline', () => {
     const child = workflowRun({ parent: inTree });
-    const decision = plan({ run: child, admitted: false });
+    const decision = plan({ run: child, held: { reason: 'ConcurrencyLimit', limit: 1 } });
     expect(decision).toMatchObject({
       before: [],
       verdict: { phase: 'Queued', reason: 'ConcurrencyLimit' },
@@ -101,7 +101,9 @@ describe('start of a workflow run', () => {
       requeueAfterMs: 599_000,
     });
     const again = workflowRun({ parent: inTree, status: { phase: 'Queued', queuedTime: at(1_000) } });
-    expect(plan({ run: again, admitted: false, now: CREATED + 9_000 }).status?.queuedTime).toBe(at(1_000));
+    expect(
+      plan({ run: again, held: { reason: 'ConcurrencyLimit', limit: 1 }, now: CREATED + 9_000 }).status?.queuedTime,
+    ).toBe(at(1_000));
   });
 
   it('given a dry run, then no Pod is created and the message says what would run', () => {
@@ -160,17 +162,6 @@ describe('a workflow run that cannot start', () => {
 
   const refused = (reason: PodRefusal['reason'], changes: Partial<WorkflowObservation> = {}) =>
     plan({ ...ready, refusal: { reason, message: 'said the API server' }, ...changes });
-
-  it('given no room in the quota, then it is Queued and tries again until its deadline', () => {
-    expect(refused('QuotaExceeded')).toMatchObject({
-      before: [],
-      verdict: { phase: 'Queued', reason: 'QuotaExceeded', message: 'said the API server' },
-      events: [{ type: 'Warning', reason: 'QuotaExceeded' }],
-      requeueAfterMs: 15_000,
-    });
-    const late = refused('QuotaExceeded', { now: CREATED + settings.defaultTimeoutMs - 2_000 });
-    expect(late.requeueAfterMs).toBe(2_000);
-  });
 
   it('given a policy that forbids the Pod, then it waits a while, as service accounts may come later, and then fails', () => {
     expect(refused('PodForbidden')).toMatchObject({

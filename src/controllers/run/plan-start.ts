@@ -2,6 +2,7 @@ import type { Decision } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import { runIdOf } from './identity.ts';
 import type { LiveRun } from './observed.ts';
+import { planQueued } from './plan-queued.ts';
 import { planBackoff, retryDueMs } from './plan-retry.ts';
 import { buildPod } from './pod.ts';
 import type { PreparedWorkflow } from './prepare.ts';
@@ -19,8 +20,6 @@ import { retainSeconds } from './workspace.ts';
 
 /** Time between two looks at what a run waits for, milliseconds. */
 const LOOK_AGAIN_MS = 5_000;
-/** Time between two tries while a ResourceQuota is used up, milliseconds: nothing tells us when there is room again. */
-const QUOTA_RETRY_MS = 15_000;
 
 /** A run without a Pod, or between two of them: whether it gets one now. */
 export function planStart(observation: WorkflowObservation): Decision {
@@ -49,10 +48,7 @@ export function planStart(observation: WorkflowObservation): Decision {
   if (backoff !== undefined) return backoff;
   if (run.spec.suspend === true)
     return hold(observation, 'Pending', 'Suspended', 'the run is suspended: set spec.suspend to false to start it');
-  if (!observation.admitted) {
-    const message = 'waiting for its turn: the concurrency limit of the fan-out is reached';
-    return { ...hold(observation, 'Queued', 'ConcurrencyLimit', message), requeueAfterMs: deadlineMs - now };
-  }
+  if (observation.held !== undefined) return planQueued(observation, observation.held, deadlineMs);
   if (preparation === undefined) return NOTHING;
   switch (preparation.kind) {
     case 'failed':
@@ -67,7 +63,7 @@ export function planStart(observation: WorkflowObservation): Decision {
     }
     case 'ready':
       if (run.spec.dryRun === true) return endDryRun(observation, preparation);
-      if (observation.refusal !== undefined) return planRefused(observation, observation.refusal, deadlineMs);
+      if (observation.refusal !== undefined) return planRefused(observation, observation.refusal);
       return start(observation, preparation, deadlineMs);
   }
 }
@@ -98,16 +94,11 @@ function endDryRun(observation: WorkflowObservation, prepared: PreparedWorkflow)
   return end(observation, 'Succeeded', undefined, 'DryRun', message);
 }
 
-/** A quota may have room later, and a service account or a webhook may come to be; what is wrong in itself stays so. */
-function planRefused(observation: WorkflowObservation, refusal: PodRefusal, deadlineMs: number): Decision {
+/** A service account or a webhook may come to be; what is wrong in itself stays so. */
+function planRefused(observation: WorkflowObservation, refusal: PodRefusal): Decision {
   const { now, options } = observation;
   const { reason, message } = refusal;
   switch (reason) {
-    case 'QuotaExceeded':
-      return {
-        ...hold(observation, 'Queued', reason, message, true),
-        requeueAfterMs: Math.min(QUOTA_RETRY_MS, deadlineMs - now),
-      };
     case 'PodForbidden': {
       const left = sinceMs(observation) + options.startTimeoutMs - now;
       if (left <= 0) return end(observation, 'Failed', 'execution_failed', reason, message);

@@ -1,6 +1,7 @@
 import { AGENT_CONTAINER, type Assignment, type CheckoutFacts, IDS } from '../../agent/contract.ts';
 import { ANNOTATIONS, API_VERSION, LABELS, MANAGED_BY, TRACKING_FINALIZER } from '../../api/meta.ts';
 import type { TakoRepository, TakoRun } from '../../api/resources.ts';
+import { keepsPodWaiting } from '../../fanout/last-position.ts';
 import { podName } from '../../fanout/names.ts';
 import type { Live, Pod } from '../../kube/objects.ts';
 import type { StepContainerPlan } from '../../workflow/containers.ts';
@@ -68,6 +69,7 @@ export function buildPod(input: PodInput): Pod {
         ...withoutOurs(template.annotations),
         [ANNOTATIONS.revision]: input.commit,
         [ANNOTATIONS.configDigest]: input.configDigest,
+        ...(keepsPodWaiting(input.workflow.steps) ? { [ANNOTATIONS.keepsPod]: 'true' } : {}),
         'kubectl.kubernetes.io/default-container': input.containers[0]?.name ?? AGENT_CONTAINER,
       },
       finalizers: [TRACKING_FINALIZER],

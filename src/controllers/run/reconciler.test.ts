@@ -9,6 +9,7 @@ import { createKubeClient } from '../../kube/client.ts';
 import { silentLogger } from '../../kube/logger.ts';
 import { controllerOf, type KubeObject, keyOf } from '../../kube/objects.ts';
 import { byControllerUid, createStore } from '../../kube/store.ts';
+import { NO_LIMITS, ticket } from '../../queue/testing/naive.ts';
 import { createRepositoryReader } from '../repository/reader.ts';
 import { createAdmission } from './admission.ts';
 import { POD_INDEXES, RUN_INDEXES } from './indexes.ts';
@@ -31,7 +32,7 @@ async function harness() {
     indexes: { [POD_INDEXES.run]: pod => [keyOf({ namespace: 'team', name: controllerOf(pod)?.name ?? '' })] },
   });
   const repositories = createStore<LiveRepository>();
-  const admission = createAdmission(() => {});
+  const admission = createAdmission({ limits: NO_LIMITS, wake: () => {}, clock });
   const told: string[] = [];
   const reconcile = createRunReconciler({
     client,
@@ -117,10 +118,10 @@ describe('the reconciler of runs', () => {
         status: { phase: 'Succeeded', completionTime: '2026-01-01T00:01:00Z' },
       }),
     );
-    admission.hold({ key: keyOf(child.metadata), group });
-    expect(admission.running(group)).toBe(1);
+    admission.hold(ticket(keyOf(child.metadata), { root: group, above: [group], fanOutLimit: 1 }));
+    expect(admission.runningOf(group)).toBe(1);
     await reconcile(child);
-    expect(admission.running(group)).toBe(0);
+    expect(admission.runningOf(group)).toBe(0);
   });
 
   it('given Pods found at the start, then those whose runs still need them have their places', async () => {
@@ -135,7 +136,7 @@ describe('the reconciler of runs', () => {
     pods.set(observedPod({ run: going, uid: 'one', containers: { agent: running } }));
     pods.set(observedPod({ run: ended, uid: 'two' }));
     await reconcile(ended);
-    expect(admission.running(parent.metadata.uid)).toBe(1);
+    expect(admission.runningOf(parent.metadata.uid)).toBe(1);
   });
 
   it('given an event run with many children, then they are looked at once an interval', async () => {

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { ANNOTATIONS } from '../../api/meta.ts';
 import { isTerminal } from '../../api/takorun.ts';
 import type { WorkflowRunner } from '../../fanout/runner.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -14,13 +15,14 @@ import {
   ignoreGone,
   nextStatus,
   PodRefusedError,
+  QuotaExceededError,
   recordEvents,
   releasePod,
   writeStatus,
 } from './apply.ts';
 import type { Decision } from './decision.ts';
 import { POD_INDEXES, RUN_INDEXES } from './indexes.ts';
-import { parentOf } from './lineage.ts';
+import { ancestorsOf, withCancelFromAbove } from './lineage.ts';
 import { type EventContext, observeEvent } from './observe-event.ts';
 import { observeWorkflow, type WorkflowContext } from './observe-workflow.ts';
 import type { LiveRun } from './observed.ts';
@@ -29,6 +31,7 @@ import { planWorkflowRun } from './plan-workflow.ts';
 import { createReleasedPods, type ReleasedPods } from './released.ts';
 import { createRetainedPlaces, type RetainedPlaces } from './retained-places.ts';
 import { heldPod } from './retention.ts';
+import { repositoryLimit, ticketOf } from './ticket.ts';
 import { createTreeBudget } from './tree-budget.ts';
 import { createWriteCache } from './write-cache.ts';
 
@@ -67,6 +70,7 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
 
   return async (key, signal) => {
     if (!restored) {
+      followLimits(options);
       restoreAdmission(options);
       restoreRetained(options, retained);
       restored = true;
@@ -83,7 +87,7 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
     }
     await releaseOrphans(key, isGoing ? undefined : stored, { ...options, released }, signal);
     if (isGoing) return;
-    const run = written.freshest(key, stored);
+    const run = withCancelFromAbove(written.freshest(key, stored), runs);
     if (needsNoPlace(run.status?.phase)) admission.release(key);
     const now = clock.now().getTime();
     const context: ApplyContext = { ...options, released, now, signal };
@@ -107,9 +111,18 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
   async function reconcileWorkflow(key: string, run: LiveRun, context: ApplyContext): Promise<Requeue> {
     const observation = await observeWorkflow(run, context.now, { ...options, retained }, context.signal);
     try {
-      return await carryOut(key, run, planWorkflowRun(observation), context);
+      const decision = planWorkflowRun(observation);
+      const result = await carryOut(key, run, decision, context);
+      if (decision.before.some(({ kind }) => kind === 'createPod')) admission.confirm(key);
+      return result;
     } catch (error) {
+      if (error instanceof QuotaExceededError) {
+        admission.exceeded(key, error.message);
+        const held = { reason: 'QuotaExceeded', message: error.message } as const;
+        return await carryOut(key, run, planWorkflowRun({ ...observation, held }), context);
+      }
       if (!(error instanceof PodRefusedError)) throw error;
+      admission.release(key);
       return await carryOut(key, run, planWorkflowRun({ ...observation, refusal: error.refusal }), context);
     }
   }
@@ -138,14 +151,32 @@ function needsNoPlace(phase: NonNullable<LiveRun['status']>['phase']): boolean {
   return isTerminal(phase) || phase === 'Waiting';
 }
 
+/** Suspensions and the limits of repositories act on runs that wait, and not only on those that ask. */
+function followLimits({ runs, repositories, admission, options }: RunReconcilerOptions): void {
+  runs.subscribe(event => {
+    if (event.type === 'deleted') admission.suspend(event.old.metadata.uid, false);
+    else admission.suspend(event.object.metadata.uid, event.object.spec.suspend === true);
+  });
+  repositories.subscribe(event => {
+    const { namespace = '', name } = (event.type === 'deleted' ? event.old : event.object).metadata;
+    const limit = repositoryLimit(event.type === 'deleted' ? undefined : event.object, options);
+    admission.limitRepository(namespace, name, limit);
+  });
+}
+
 /** After a restart the places are with those that have a Pod; those that wait ask again. */
-function restoreAdmission({ runs, pods, admission }: RunReconcilerOptions): void {
+function restoreAdmission({ runs, pods, repositories, admission, options, clock }: RunReconcilerOptions): void {
+  const now = clock.now().getTime();
   for (const pod of pods.values()) {
     const owner = controllerOf(pod);
     const run = owner && runs.get(keyOf({ namespace: pod.metadata.namespace, name: owner.name }));
     if (run === undefined || run.metadata.uid !== owner?.uid || needsNoPlace(run.status?.phase)) continue;
-    const parent = parentOf(run, runs);
-    if (parent !== undefined) admission.hold({ key: keyOf(run.metadata), group: parent.metadata.uid });
+    const repository = repositories.get(
+      keyOf({ namespace: run.metadata.namespace, name: run.spec.workflow?.repositoryRef.name ?? '' }),
+    );
+    const above = ancestorsOf(run, runs);
+    const keepsPod = pod.metadata.annotations?.[ANNOTATIONS.keepsPod] === 'true';
+    admission.hold(ticketOf({ run, above, repository, keepsPod, options, now }));
   }
 }
 

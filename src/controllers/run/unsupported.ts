@@ -2,10 +2,7 @@ import type { TakoRunSpec } from '../../api/takorun.ts';
 
 /** What a run asks for that this version does not do: it is refused, since doing something else would be worse. */
 export function unsupportedFields(spec: TakoRunSpec): string[] {
-  const asked: [string, boolean][] = [
-    ['spec.dedupe: Tree', spec.dedupe === 'Tree'],
-    ['spec.queueTimeout', spec.queueTimeout !== undefined],
-  ];
+  const asked: [string, boolean][] = [['spec.dedupe: Tree', spec.dedupe === 'Tree']];
   return asked.filter(([, isAsked]) => isAsked).map(([field]) => field);
 }
 

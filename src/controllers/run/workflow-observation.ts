@@ -2,6 +2,7 @@ import type { ResultBody } from '../../agent/contract.ts';
 import { LABELS } from '../../api/meta.ts';
 import type { Phase } from '../../api/takorun.ts';
 import { inheritedDeadline, runDeadline } from '../../fanout/deadline.ts';
+import type { Held } from '../../queue/types.ts';
 import { milliseconds } from './durations.ts';
 import type { LiveRepository, LiveRun, ObservedPod } from './observed.ts';
 import type { RunOptions } from './options.ts';
@@ -31,8 +32,10 @@ export interface WorkflowObservation {
   /** Only looked up while there is no Pod. */
   readonly preparation?: Preparation | undefined;
   readonly repository?: LiveRepository | undefined;
-  /** Whether the fan-out that started the run has a place for it. */
-  readonly admitted: boolean;
+  /** Why it may not start yet; undefined when nothing holds it. Only looked up while there is no Pod. */
+  readonly held?: Held | undefined;
+  /** The nearest run above that is suspended, namespace/name. */
+  readonly suspendedBy?: string | undefined;
   /** What the API server said against the Pod that was just planned. */
   readonly refusal?: PodRefusal | undefined;
   /** The result that the agent stored because it did not fit; only when its message says so. */
@@ -43,10 +46,10 @@ export interface WorkflowObservation {
   readonly gatewayCa: string;
 }
 
-/** Why the API server did not take a Pod. */
+/** Why the API server did not take a Pod, for good or for long. That a quota is used up is a reason to wait (`held`). */
 export interface PodRefusal {
   /** CamelCase. */
-  readonly reason: 'QuotaExceeded' | 'PodForbidden' | 'PodInvalid' | 'PodConflict';
+  readonly reason: 'PodForbidden' | 'PodInvalid' | 'PodConflict';
   readonly message: string;
 }
 

@@ -35,7 +35,7 @@ export function hold(
     verdict: { phase, reason, message },
     status: {
       ...body(observation, changes),
-      ...(phase === 'Queued' && run.status?.queuedTime === undefined ? { queuedTime: rfc3339(observation.now) } : {}),
+      ...(phase === 'Queued' && run.status?.phase !== 'Queued' ? { queuedTime: rfc3339(observation.now) } : {}),
     },
     events,
   };

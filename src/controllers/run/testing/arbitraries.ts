@@ -207,11 +207,17 @@ export function anyWorkflowObservation(): fc.Arbitrary<WorkflowObservation> {
       lineage: anyLineage,
       preparation: anyPreparation,
       repository: maybe(fc.constant(repository())),
-      admitted: fc.boolean(),
+      held: maybe(
+        fc.record({
+          reason: fc.constantFrom('Suspended', 'ConcurrencyLimit', 'QuotaExceeded', 'OperatorLimit'),
+          limit: fc.constant(1),
+          message: anyText,
+        }),
+      ),
       retention: maybe(fc.constantFrom('granted' as const, 'refused' as const)),
       refusal: maybe(
         fc.record({
-          reason: fc.constantFrom('QuotaExceeded' as const, 'PodForbidden' as const, 'PodInvalid' as const),
+          reason: fc.constantFrom('PodForbidden' as const, 'PodInvalid' as const),
           message: anyText,
         }),
       ),

@@ -224,7 +224,6 @@ export function workflowObservation(changes: Partial<WorkflowObservation> = {}):
     fanOuts: [],
     lineage: 'live',
     repository: repository(),
-    admitted: true,
     gatewayCa: 'PEM',
     ...changes,
   };

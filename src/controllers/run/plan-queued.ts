@@ -1,0 +1,56 @@
+import type { Held } from '../../queue/types.ts';
+import type { Decision } from './decision.ts';
+import { milliseconds } from './durations.ts';
+import type { LiveRun } from './observed.ts';
+import type { WorkflowObservation } from './workflow-observation.ts';
+import { end, hold } from './workflow-status.ts';
+
+/**
+ * A run that may not start yet. Its status is written when it begins to wait and when the reason changes, never because others went before it:
+ * where it stands is in the metrics.
+ */
+export function planQueued(observation: WorkflowObservation, held: Held, deadlineMs: number): Decision {
+  const { run, now } = observation;
+  const sinceMs = queuedSince(run) ?? now;
+  const limit = run.spec.queueTimeout;
+  const giveUpMs = sinceMs + milliseconds(limit, Number.POSITIVE_INFINITY);
+  const message = words(held, observation);
+  if (now >= giveUpMs) {
+    const late = `it waited ${limit} for its turn (spec.queueTimeout): ${message}`;
+    return end(observation, 'TimedOut', 'timeout', 'QueueTimeout', late, { timeoutExceeded: true });
+  }
+  return {
+    ...hold(observation, 'Queued', held.reason, sameWords(run, held) ?? message, held.reason === 'QuotaExceeded'),
+    requeueAfterMs: Math.min(deadlineMs, giveUpMs) - now,
+  };
+}
+
+/** When the run began to wait for its turn, milliseconds since the epoch; undefined when it does not. */
+export function queuedSince({ status }: LiveRun): number | undefined {
+  return status?.phase === 'Queued' && status.queuedTime !== undefined ? Date.parse(status.queuedTime) : undefined;
+}
+
+/** The message that is there already for the same reason: what has changed in it is a number that nobody waits for. */
+function sameWords({ status }: LiveRun, { reason }: Held): string | undefined {
+  const before = status?.conditions?.find(condition => condition.type === 'Ready');
+  return status?.phase === 'Queued' && before?.reason === reason ? status.message : undefined;
+}
+
+function words({ reason, limit, message }: Held, { run, suspendedBy }: WorkflowObservation): string {
+  switch (reason) {
+    case 'Suspended':
+      return `queued while ${suspendedBy ?? 'a run above'} is suspended: it starts when that one goes on and its turn comes`;
+    case 'ConcurrencyLimit':
+      return `waiting for its turn: the fan-out runs ${limit} of its children at once (spec.concurrencyLimit of the run above)`;
+    case 'RepositoryLimit':
+      return `waiting for its turn: TakoRepository ${run.spec.workflow?.repositoryRef.name} has ${limit} runs at once (its spec.concurrencyLimit, or TAKO_REPOSITORY_CONCURRENCY of the operator)`;
+    case 'WaitingPodsLimit':
+      return `waiting for its turn: a fan-out of it keeps its Pod while its children run, and the namespace has ${limit} such runs at once (TAKO_WAITING_PODS_SHARE and TAKO_WAITING_PODS_MIN of the operator); a fan-out that is the last step keeps none`;
+    case 'QuotaExceeded':
+      return message ?? 'waiting for room in the namespace: a ResourceQuota is used up';
+    case 'NamespaceLimit':
+      return `waiting for its turn: the namespace has ${limit} runs at once (TAKO_NAMESPACE_CONCURRENCY of the operator)`;
+    case 'OperatorLimit':
+      return `waiting for its turn: the operator has ${limit} runs at once (TAKO_CONCURRENCY)`;
+  }
+}
