@@ -9,6 +9,12 @@ export const FIELD_MANAGER = 'tako-operator';
 /** Keeps a finished Pod until its outcome is in the run's status, as Job does with `batch.kubernetes.io/job-tracking`. */
 export const TRACKING_FINALIZER = `${GROUP}/tracking`;
 
+/**
+ * On event runs with children in other namespaces: keeps the run until those are deleted. Kubernetes deletes what is owned, and knows no
+ * owner in another namespace.
+ */
+export const CHILDREN_FINALIZER = `${GROUP}/children`;
+
 export const LABELS = {
   /** On Pods and children: the UID of the TakoRun that owns them. */
   runUid: `${GROUP}/run-uid`,

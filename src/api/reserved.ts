@@ -23,12 +23,5 @@ export const RESERVED_FIELDS: Readonly<Record<'TakoRun' | 'TakoRepository', read
     },
     { path: 'status.traceId', instead: 'Never set.' },
   ],
-  TakoRepository: [
-    {
-      path: 'spec.acceptEvents',
-      instead:
-        'Says who may be told of this repository. Children are started in the namespace of the event only: a match in another namespace is listed as skipped, reason OtherNamespace.',
-    },
-    { path: 'spec.triggers', instead: 'No run is started.' },
-  ],
+  TakoRepository: [{ path: 'spec.triggers', instead: 'No run is started.' }],
 };

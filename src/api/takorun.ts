@@ -267,7 +267,7 @@ const skippedSchema = z.object({
       'Suspended',
       'NotReady',
       'LaterSubscription',
-      'OtherNamespace',
+      'Refused',
     ])
     .describe('Why, for programs.'),
   message: z.string().max(512).optional().describe('Why, for people.'),

@@ -90,7 +90,7 @@ describe('detailedErrors', () => {
           repository: 'acme/app-one',
           workflow: 'ci',
           errorType: 'workflow_failed',
-          errorMessage: 'ended as Failed in namespace apps',
+          errorMessage: 'ended as Failed: see TakoRun x in namespace apps',
         },
       ],
       omitted: 0,

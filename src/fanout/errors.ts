@@ -111,7 +111,7 @@ function foreignError(child: ChildState): DetailedError {
     repository,
     workflow,
     errorType: child.errorType ?? errorTypeOf(phase),
-    errorMessage: `ended as ${phase} in namespace ${identity.namespace}`,
+    errorMessage: `ended as ${phase}: see TakoRun ${identity.name} in namespace ${identity.namespace}`,
   };
 }
 

@@ -59,15 +59,17 @@ export interface NamedChild {
 /** Name of a child run: it follows from the parent's UID, the repository, the workflow and the inputs. */
 export function childName(parentUid: string, child: NamedChild): string {
   const repository = child.slug.slice(child.slug.indexOf('/') + 1);
-  const hash = shortHash(
-    'child',
-    parentUid,
-    child.namespace,
-    child.repository,
-    child.workflow,
-    canonicalJson(child.inputs),
-  );
-  return `${sanitiseName(`${repository}-${child.workflow}`)}-${hash}`;
+  return `${sanitiseName(`${repository}-${child.workflow}`)}-${childHash(parentUid, child)}`;
+}
+
+/** Whether `childName` of such a child ends as this name does; what stands before is for people. */
+export function isChildName(name: string, parentUid: string, child: Omit<NamedChild, 'slug'>): boolean {
+  return name.endsWith(`-${childHash(parentUid, child)}`);
+}
+
+function childHash(parentUid: string, child: Omit<NamedChild, 'slug'>): string {
+  const { namespace, repository, workflow, inputs } = child;
+  return shortHash('child', parentUid, namespace, repository, workflow, canonicalJson(inputs));
 }
 
 function readable(name: string): string {

@@ -78,12 +78,3 @@ export function runIdentity(run: Pick<RunObject, 'metadata'>): ObjectIdentity {
 export function controllerUid(object: { readonly metadata: Metadata }): string | undefined {
   return object.metadata.ownerReferences?.find(owner => owner.controller === true)?.uid;
 }
-
-/**
- * Whether a run was started by this parent. Inside one namespace the owner says so; a child elsewhere has none, and there it is
- * `spec.parent`, which only the operator may set.
- */
-export function isChildOf(run: Pick<RunObject, 'metadata' | 'spec'>, parent: ObjectIdentity): boolean {
-  if (run.metadata.namespace === parent.namespace) return controllerUid(run) === parent.uid;
-  return run.spec.parent?.run.uid === parent.uid;
-}

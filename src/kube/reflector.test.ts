@@ -32,7 +32,7 @@ afterEach(async () => {
 type Options = Partial<ReflectorOptions<ConfigMap, Live<ConfigMap>>>;
 
 function reflect(options: Options = {}): { store: Store<Live<ConfigMap>>; reflector: Reflector; events: string[] } {
-  const store = options.store ?? createStore<Live<ConfigMap>>();
+  const store = (options.store as Store<Live<ConfigMap>>) ?? createStore<Live<ConfigMap>>();
   const events: string[] = [];
   store.subscribe(event => {
     events.push(`${event.type} ${event.key}`);

@@ -11,12 +11,12 @@ import { noMetrics } from './metrics.ts';
 import type { KubeObject, Live, ResourceType } from './objects.ts';
 import { keyOf } from './objects.ts';
 import type { Selection } from './options.ts';
-import type { Store, Stored } from './store.ts';
+import type { Fillable, Stored } from './store.ts';
 
 export interface ReflectorOptions<T extends KubeObject, P extends Stored> extends Selection {
   client: Pick<KubeClient, 'listAll' | 'watch'>;
   type: ResourceType<T>;
-  store: Store<P>;
+  store: Fillable<P>;
   /**
    * Makes the object that is stored, so that memory holds only what is used: a whole Pod takes 18 KB, a projected one little
    * more than 1. Default: the object without metadata.managedFields, 4 KB of a Pod.

@@ -133,6 +133,27 @@ export function createStore<T extends Stored>({ indexes = {}, logger = silentLog
   };
 }
 
+/** What a reflector needs of a store. */
+export type Fillable<T extends Stored> = Pick<Store<T>, 'get' | 'set' | 'delete' | 'replace'>;
+
+/** The part of a store that holds one namespace, so that several reflectors can fill one store: each replaces only what is its own. */
+export function namespacePart<T extends Stored>(store: Store<T>, namespace: string): Fillable<T> {
+  return {
+    get: store.get,
+    set: store.set,
+    delete: store.delete,
+    replace(objects) {
+      const incoming = new Map([...objects].map(object => [keyOf(object.metadata), object]));
+      const gone = [...store.values()]
+        .filter(({ metadata }) => metadata.namespace === namespace)
+        .map(({ metadata }) => keyOf(metadata))
+        .filter(key => !incoming.has(key));
+      for (const key of gone) store.delete(key);
+      for (const object of incoming.values()) store.set(object);
+    },
+  };
+}
+
 /** Index by the UID of every owner. */
 export function byOwnerUid(object: { metadata: ObjectMeta }): readonly string[] {
   return object.metadata.ownerReferences?.map(owner => owner.uid) ?? [];

@@ -7,7 +7,7 @@ describe("the operator's settings", () => {
   it('given only what is required, then there are defaults for the rest', () => {
     expect(readConfig(image)).toMatchObject({
       POD_NAMESPACE: 'tako-system',
-      TAKO_WATCH_NAMESPACE: '',
+      TAKO_WATCH_NAMESPACES: [],
       TAKO_GATEWAY_PORT: 8443,
       TAKO_HTTP_PORT: 8080,
       TAKO_LEADER_ELECTION: true,

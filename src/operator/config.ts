@@ -53,10 +53,10 @@ const limitVariable = (fallback: number, description: string) =>
 export const configSchema = z.object({
   POD_NAMESPACE: z.string().min(1).default('tako-system').describe('Namespace of the operator itself.'),
   POD_NAME: z.string().min(1).default('tako-operator').describe('Name of this replica, for the Lease and in events.'),
-  TAKO_WATCH_NAMESPACE: z
-    .string()
-    .default('')
-    .describe('The one namespace whose repositories and runs are looked after. Empty: all.'),
+  TAKO_WATCH_NAMESPACES: listVariable(
+    [],
+    'Namespaces whose repositories and runs are looked after. Empty: all. Do not take one out while a tree of runs reaches into it.',
+  ),
   TAKO_AGENT_IMAGE: z.string().min(1).describe("Image of the agent in every run's Pod: the operator's own image."),
   TAKO_STEP_IMAGE: z
     .string()

@@ -2,7 +2,7 @@ import { API_VERSION } from '../api/meta.ts';
 import { createRepositoryReader } from '../controllers/repository/reader.ts';
 import { createRepositoryReconciler } from '../controllers/repository/reconciler.ts';
 import { createAdmission } from '../controllers/run/admission.ts';
-import { duplicatesConcerned } from '../controllers/run/indexes.ts';
+import { childrenOfExpanded, duplicatesConcerned, toParent } from '../controllers/run/indexes.ts';
 import { DEFAULT_RUN_OPTIONS, type RunOptions } from '../controllers/run/options.ts';
 import { createRunReconciler } from '../controllers/run/reconciler.ts';
 import { createTakoRunRunner } from '../controllers/run/runner.ts';
@@ -73,7 +73,7 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
     stores,
     logger,
     metrics: metrics.kube,
-    namespace: config.TAKO_WATCH_NAMESPACE,
+    namespaces: config.TAKO_WATCH_NAMESPACES,
   });
   const evaluator = createEvaluator({});
   const subscribers = subscriberIndex(stores.repositories);
@@ -106,7 +106,8 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
     clock,
     sources: [
       storeSource(stores.runs),
-      storeSource(stores.runs, { map: toController(API_VERSION, 'TakoRun') }),
+      storeSource(stores.runs, { map: toParent }),
+      storeSource(stores.runs, { map: event => childrenOfExpanded(stores.runs, event) }),
       storeSource(stores.runs, { map: event => duplicatesConcerned(stores.runs, event) }),
       storeSource(stores.pods, { map: toController(API_VERSION, 'TakoRun') }),
       storeSource(stores.repositories, {

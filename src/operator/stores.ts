@@ -1,14 +1,21 @@
 import { LABELS, MANAGED_BY } from '../api/meta.ts';
 import { takoRepositories, takoRuns } from '../api/resources.ts';
-import { byDuplicateOf, inTree, POD_INDEXES, RUN_INDEXES } from '../controllers/run/indexes.ts';
+import { byDuplicateOf, byParentUid, inTree, POD_INDEXES, RUN_INDEXES } from '../controllers/run/indexes.ts';
 import { type LiveRepository, type LiveRun, type ObservedPod, projectPod } from '../controllers/run/observed.ts';
 import { buildSubscriberIndex, type SubscriberIndex } from '../fanout/subscribers.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { KubeMetrics } from '../kube/metrics.ts';
-import { controllerOf, keyOf, matchLabels, pods as podResource } from '../kube/objects.ts';
+import { controllerOf, keyOf, matchLabels, type ObjectMeta, pods as podResource } from '../kube/objects.ts';
 import { createReflector, type Reflector } from '../kube/reflector.ts';
-import { byControllerUid, createStore, type ReadonlyStore, type Store } from '../kube/store.ts';
+import {
+  createStore,
+  type Fillable,
+  namespacePart,
+  type ReadonlyStore,
+  type Store,
+  type Stored,
+} from '../kube/store.ts';
 
 /** What the operator knows of the cluster. */
 export interface Stores {
@@ -27,7 +34,7 @@ export function createStores(logger: Logger): Stores {
     runs: createStore<LiveRun>({
       logger,
       indexes: {
-        [RUN_INDEXES.owner]: byControllerUid,
+        [RUN_INDEXES.parent]: byParentUid,
         [RUN_INDEXES.podUid]: run => (run.status?.attempts ?? []).map(attempt => attempt.podUID),
         [RUN_INDEXES.tree]: inTree,
         [RUN_INDEXES.duplicateOf]: byDuplicateOf,
@@ -85,19 +92,31 @@ export interface ReflectorOptions {
   readonly logger: Logger;
   readonly metrics: KubeMetrics;
   /** Empty: all. */
-  readonly namespace: string;
+  readonly namespaces: readonly string[];
 }
 
-/** Keeps the stores filled. Of Pods only those of runs are watched, and only what decides is kept of them. */
-export function createReflectors({ stores, namespace, ...options }: ReflectorOptions): Reflector[] {
-  const shared = { ...options, ...(namespace === '' ? {} : { namespace }) };
+/**
+ * Keeps the stores filled: by one watch a kind over all namespaces, or by one for each that is given. Of Pods only those of runs are
+ * watched, and only what decides is kept of them.
+ */
+export function createReflectors({ namespaces, ...options }: ReflectorOptions): Reflector[] {
+  if (namespaces.length === 0) return reflectorsOf(options, store => store);
+  return [...new Set(namespaces)].flatMap(namespace =>
+    reflectorsOf({ ...options, namespace }, store => namespacePart(store, namespace)),
+  );
+}
+
+function reflectorsOf(
+  { stores, ...shared }: Omit<ReflectorOptions, 'namespaces'> & { readonly namespace?: string },
+  part: <T extends Stored & { metadata: ObjectMeta }>(store: Store<T>) => Fillable<T>,
+): Reflector[] {
   return [
-    createReflector({ ...shared, type: takoRuns, store: stores.runs }),
-    createReflector({ ...shared, type: takoRepositories, store: stores.repositories }),
+    createReflector({ ...shared, type: takoRuns, store: part(stores.runs) }),
+    createReflector({ ...shared, type: takoRepositories, store: part(stores.repositories) }),
     createReflector({
       ...shared,
       type: podResource,
-      store: stores.pods,
+      store: part(stores.pods),
       labelSelector: matchLabels({ [LABELS.managedBy]: MANAGED_BY, [LABELS.component]: 'run' }),
       project: projectPod,
     }),

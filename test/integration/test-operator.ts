@@ -25,15 +25,21 @@ export interface TestOperator {
 export interface TestOperatorOptions {
   /** It looks after this namespace only, and keeps its certificates there: tests run beside each other. */
   readonly namespace: string;
+  /** Further namespaces that it looks after. */
+  readonly others?: readonly string[];
   /** Environment variables on top of those that tests need. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** Starts the operator as src/operator/main.ts does, but for one namespace, on free ports and without an election. */
-export async function startTestOperator({ namespace, settings = {} }: TestOperatorOptions): Promise<TestOperator> {
+export async function startTestOperator({
+  namespace,
+  others = [],
+  settings = {},
+}: TestOperatorOptions): Promise<TestOperator> {
   const config = readConfig({
     POD_NAMESPACE: namespace,
-    TAKO_WATCH_NAMESPACE: namespace,
+    TAKO_WATCH_NAMESPACES: [namespace, ...others].join(','),
     TAKO_AGENT_IMAGE: 'registry.invalid/tako:test',
     TAKO_GATEWAY_PORT: '0',
     TAKO_HTTP_PORT: '0',

@@ -25,6 +25,7 @@ const NO_REASONS = new Set([
     'QuotaExceededError',
     'WorkflowFileError',
     'RunConflictError',
+    'ChildRefusedError',
     'GatewayFailure',
     'GatewayCallError',
   ],

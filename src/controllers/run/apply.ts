@@ -1,11 +1,11 @@
-import { API_VERSION, FIELD_MANAGER, LABELS, TRACKING_FINALIZER } from '../../api/meta.ts';
-import { takoRuns } from '../../api/resources.ts';
+import { API_VERSION, CHILDREN_FINALIZER, FIELD_MANAGER, LABELS, TRACKING_FINALIZER } from '../../api/meta.ts';
+import { type TakoRun, takoRuns } from '../../api/resources.ts';
 import type { TakoRunStatus } from '../../api/takorun.ts';
 import type { WorkflowRunner } from '../../fanout/runner.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { type ApiError, isApiError } from '../../kube/errors.ts';
 import type { EventRecorder } from '../../kube/events.ts';
-import { controllerOf, type Pod, pods } from '../../kube/objects.ts';
+import { controllerOf, type Pod, pods, type ResourceType } from '../../kube/objects.ts';
 import { runConditions } from './conditions.ts';
 import type { Action, Decision } from './decision.ts';
 import type { LiveRun } from './observed.ts';
@@ -102,7 +102,7 @@ export async function applyAction(run: LiveRun, action: Action, context: ApplyCo
       return await ignoreGone(
         client.delete(
           takoRuns,
-          { namespace, name: action.name },
+          { namespace: action.namespace, name: action.name },
           { preconditions: { uid: action.uid }, propagationPolicy: 'Background', signal },
         ),
       );
@@ -113,6 +113,11 @@ export async function applyAction(run: LiveRun, action: Action, context: ApplyCo
         propagationPolicy: 'Background',
         signal,
       });
+    case 'releaseRun': {
+      const { name, uid } = run.metadata;
+      const held = { namespace, name, uid, finalizers: action.finalizers };
+      return void (await dropFinalizer(client, takoRuns, held, CHILDREN_FINALIZER, signal));
+    }
   }
 }
 
@@ -176,31 +181,63 @@ async function stopPod(
   }
 }
 
+/** Keeps a run until its children in other namespaces are gone. A conflict is thrown: the run changed, decide anew. */
+export async function holdRun(
+  client: Pick<KubeClient, 'mergePatch'>,
+  run: LiveRun,
+  signal: AbortSignal,
+): Promise<LiveRun> {
+  const { name, namespace, resourceVersion, finalizers = [] } = run.metadata;
+  if (finalizers.includes(CHILDREN_FINALIZER)) return run;
+  const metadata = { resourceVersion, finalizers: [...finalizers, CHILDREN_FINALIZER] };
+  return await client.mergePatch(takoRuns, { namespace, name }, { metadata }, { signal, fieldManager: FIELD_MANAGER });
+}
+
 /** Takes our finalizer off one very Pod and leaves those of others. */
 export async function releasePod(
   client: Pick<KubeClient, 'jsonPatch'>,
-  pod: { namespace: string; name: string; uid: string; finalizers: readonly string[] },
+  pod: Held,
   released: ReleasedPods,
   signal: AbortSignal,
 ): Promise<void> {
-  const position = pod.finalizers.indexOf(TRACKING_FINALIZER);
-  if (position === -1 || released.has(pod.uid)) return;
+  if (released.has(pod.uid)) return;
+  if (await dropFinalizer(client, pods, pod, TRACKING_FINALIZER, signal)) released.add(pod.uid);
+}
+
+interface Held {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly finalizers: readonly string[];
+}
+
+/** Takes a finalizer off one very object. False when it is not there any more, or the store was behind. */
+async function dropFinalizer(
+  client: Pick<KubeClient, 'jsonPatch'>,
+  type: ResourceType<Pod> | ResourceType<TakoRun>,
+  { namespace, name, uid, finalizers }: Held,
+  finalizer: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const position = finalizers.indexOf(finalizer);
+  if (position === -1) return false;
   const path = `/metadata/finalizers/${position}`;
   try {
     await client.jsonPatch(
-      pods,
-      pod,
+      type as ResourceType,
+      { namespace, name },
       [
-        { op: 'test', path: '/metadata/uid', value: pod.uid },
-        { op: 'test', path, value: TRACKING_FINALIZER },
+        { op: 'test', path: '/metadata/uid', value: uid },
+        { op: 'test', path, value: finalizer },
         { op: 'remove', path },
       ],
       { signal, fieldManager: FIELD_MANAGER },
     );
-    released.add(pod.uid);
+    return true;
   } catch (error) {
-    // A test that fails is answered with 422: the Pod is another one, or its finalizers have changed and the store will tell.
-    if (!isApiError(error, 'notFound', 'invalid')) throw error;
+    // A test that fails is answered with 422: the object is another one, or its finalizers have changed and the store will tell.
+    if (isApiError(error, 'notFound', 'invalid')) return false;
+    throw error;
   }
 }
 

@@ -12,8 +12,11 @@ export type Action =
   /** Drops the tracking finalizer, after the outcome is in the status. */
   | { readonly kind: 'releasePod'; readonly name: string; readonly uid: string; readonly finalizers: readonly string[] }
   | { readonly kind: 'cancelRun'; readonly namespace: string; readonly name: string }
-  | { readonly kind: 'deleteRun'; readonly name: string; readonly uid: string }
-  | { readonly kind: 'deleteChildren' };
+  | { readonly kind: 'deleteRun'; readonly namespace: string; readonly name: string; readonly uid: string }
+  /** Those in the namespace of the run. */
+  | { readonly kind: 'deleteChildren' }
+  /** Drops the finalizer that keeps the run until its children in other namespaces are gone. */
+  | { readonly kind: 'releaseRun'; readonly finalizers: readonly string[] };
 
 /** Something to look at that stops nothing: a condition of its own, beside those that say how the run stands. */
 export interface TreeWarning {

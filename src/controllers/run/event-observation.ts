@@ -12,8 +12,10 @@ export interface EventObservation {
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly options: RunOptions;
-  /** Runs that this one created. */
+  /** Runs that this one created, in all namespaces. */
   readonly children: readonly RunObject[];
+  /** Whether the store shows all children that were created. */
+  readonly settled: boolean;
   readonly lineage: Lineage;
   /** What matching gave; only while the event is not expanded. Its children exist already, unless it is a dry run. */
   readonly expansion?: Expansion | undefined;

@@ -5,7 +5,9 @@ import { RunConflictError } from '../../fanout/runner.ts';
 import { buildSubscriberIndex } from '../../fanout/subscribers.ts';
 import { buildRepository, buildSubscription, type RepositoryOptions } from '../../fanout/testing/builders.ts';
 import { createMemoryRunner } from '../../fanout/testing/memory-runner.ts';
+import { ApiError } from '../../kube/errors.ts';
 import { createStore } from '../../kube/store.ts';
+import { ChildRefusedError } from './child-refused.ts';
 import { type ExpandContext, expandEvent } from './expand.ts';
 import { inTree, RUN_INDEXES } from './indexes.ts';
 import type { LiveRun } from './observed.ts';
@@ -91,12 +93,55 @@ describe('the expansion of an event', () => {
     expect(runner.runs()).toHaveLength(1);
   });
 
-  it('given a subscriber in another namespace that consents, then it is skipped with a reason', async () => {
-    const { runner, expand } = harness([
-      { name: 'app', namespace: 'elsewhere', acceptEvents: { namespaces: { from: 'All' } } },
+  const consenting = { name: 'app', namespace: 'apps', acceptEvents: { namespaces: { from: 'All' as const } } };
+
+  it('given subscribers in another namespace, then one that consents gets a child there, and the others are counted', async () => {
+    const { runner, expand } = harness([consenting, { name: 'unwilling', namespace: 'apps' }]);
+    expect(await expand()).toMatchObject({ subscribersFound: 2, withoutConsent: 1, skippedCount: 0, skipped: [] });
+    expect(runner.runs()).toMatchObject([
+      {
+        identity: { namespace: 'apps' },
+        manifest: { spec: { workflow: { repositoryRef: { name: 'app' } }, parent: { run: { namespace: 'team' } } } },
+      },
     ]);
-    expect(await expand()).toMatchObject({ skipped: [{ repository: 'acme/app', reason: 'OtherNamespace' }] });
-    expect(runner.runs()).toEqual([]);
+    expect(runner.runs()[0]?.manifest.metadata.ownerReferences).toBeUndefined();
+  });
+
+  it.each([
+    ['its quota is used up', 'quotaExceeded', 'its quota is used up'],
+    ['a policy', 'forbidden', 'a policy forbids it'],
+    ['being gone', 'notFound', 'the namespace is gone'],
+    ['rules of its own', 'invalid', 'calls it invalid'],
+    ['a run of that name', undefined, 'a run of its name is there already'],
+  ] as const)(
+    'given a namespace elsewhere that refuses a child for %s, then it is skipped, in words that tell nothing of that namespace',
+    async (_, errorClass, text) => {
+      const { runner, expand } = harness([consenting, { name: 'app-one' }]);
+      const cause =
+        errorClass === undefined
+          ? new RunConflictError({ namespace: 'apps', name: 'x' })
+          : new ApiError({ class: errorClass, code: 400, reason: 'x', message: 'internal-quota-of-apps: 7 of 7' });
+      const start: ExpandContext['runner']['start'] = async (manifest, options) => {
+        if (manifest.metadata.namespace === 'apps') throw new ChildRefusedError(manifest, cause);
+        return await runner.start(manifest, options);
+      };
+      const expansion = await expand(eventRun(), { runner: { start } });
+      expect(expansion).toMatchObject({
+        kind: 'expanded',
+        children: [{ metadata: { namespace: 'team' } }],
+        skippedCount: 1,
+        skipped: [{ repository: 'acme/app', reason: 'Refused', message: expect.stringContaining(text) }],
+      });
+      expect(JSON.stringify(expansion)).not.toContain('internal-quota');
+    },
+  );
+
+  it('given a child in its own namespace that is refused, then that is thrown', async () => {
+    const { expand } = harness();
+    const start: ExpandContext['runner']['start'] = async manifest => {
+      throw new ChildRefusedError(manifest, new RunConflictError({ namespace: 'team', name: 'x' }));
+    };
+    await expect(expand(eventRun(), { runner: { start } })).rejects.toBeInstanceOf(ChildRefusedError);
   });
 
   it('given a dry run, then the plan is told and nothing is created', async () => {

@@ -7,13 +7,15 @@ import type { EmitterNamespace } from '../../fanout/consent.ts';
 import { checkPayload } from '../../fanout/fingerprint.ts';
 import { resolveInputs } from '../../fanout/inputs.ts';
 import { checkLineage } from '../../fanout/lineage.ts';
-import { candidates, decide, type FilterResult, filterExpressions, skip, skippedStatus } from '../../fanout/match.ts';
+import { candidates, decide, type FilterResult, filterExpressions, skippedStatus } from '../../fanout/match.ts';
 import type { RunManifest } from '../../fanout/objects.ts';
+import { isElsewhere } from '../../fanout/parentage.ts';
 import type { WorkflowRunner } from '../../fanout/runner.ts';
-import type { Subscriber, SubscriberIndex } from '../../fanout/subscribers.ts';
+import type { SubscriberIndex } from '../../fanout/subscribers.ts';
 import { type WaitersOf, waitCycle, wayText } from '../../fanout/wait-cycle.ts';
 import { eventVariables } from '../../workflow/cel/variables.ts';
 import type { JsonObject } from '../../workflow/types.ts';
+import { ChildRefusedError, type Refused, skipRefused } from './child-refused.ts';
 import type { TreeWarning } from './decision.ts';
 import type { ClaimOutcome } from './event-claim.ts';
 import type { LiveRepository, LiveRun } from './observed.ts';
@@ -51,6 +53,7 @@ export interface ExpandContext {
   readonly subscribers: Pick<SubscriberIndex, 'find'>;
   readonly evaluator: Evaluator;
   readonly emitter: (namespace: string) => Promise<EmitterNamespace>;
+  /** Throws a `ChildRefusedError` when the API server does not take a child. */
   readonly runner: Pick<WorkflowRunner, 'start'>;
   readonly budget: Pick<TreeBudget, 'check' | 'take'>;
   /** Claims the event of a run that is idempotent. */
@@ -88,8 +91,7 @@ export async function expandEvent(
   const expressions = filterExpressions(first.candidates);
   const filters = await evaluateFilters(expressions, event, context.evaluator, signal);
   const second = decide(first.candidates, filters);
-  const [here, elsewhere] = partition(second.matched, subscriber => subscriber.namespace === namespace);
-  const third = resolveInputs(here, event);
+  const third = resolveInputs(second.matched, event);
   const plan = planChildren(run.metadata.uid, third.resolved);
   const lineage = checkLineage(run, plan.children);
   if (!lineage.ok) return { kind: 'failed', reason: lineage.reason, message: lineage.message };
@@ -98,33 +100,23 @@ export async function expandEvent(
   const room = isDryRun ? context.budget.check(run, plan.children) : context.budget.take(run, plan.children);
   if (!room.ok) return { kind: 'failed', reason: room.reason, message: room.message };
 
-  const skipped = [
-    ...first.skipped,
-    ...second.skipped,
-    ...third.skipped,
-    ...elsewhere.map(subscriber =>
-      skip(
-        subscriber,
-        'OtherNamespace',
-        'it is in another namespace; this version starts children in the namespace of the event only',
-      ),
-    ),
-  ];
-  const matching: Matching = {
+  const matching = (refused: readonly Refused[]): Matching => ({
     subscribersFound: first.subscribersFound,
     withoutConsent: first.withoutConsent,
     deduplicated: plan.deduplicated,
-    ...skippedStatus(skipped),
+    ...skippedStatus([...first.skipped, ...second.skipped, ...third.skipped, ...refused.map(skipRefused)]),
     warnings: [...warning('DeepTree', lineage), ...warning('LargeTree', room)],
-  };
+  });
   if (isDryRun) {
     const first = run.spec.idempotent === true ? await context.peekClaim(run, signal) : undefined;
     const duplicateOf = first === undefined ? {} : { duplicateOf: first.name };
-    return { ...matching, kind: 'planned', children: plan.children, ...duplicateOf };
+    return { ...matching([]), kind: 'planned', children: plan.children, ...duplicateOf };
   }
-  const children = plan.children.map(child => childRun(run, child, { now, deadlineMs }));
-  await startAll(children, context.runner, signal);
-  return { ...matching, kind: 'expanded', children };
+  const planned = plan.children.map(child => ({ child, manifest: childRun(run, child, { now, deadlineMs }) }));
+  const refused = await startAll(planned, namespace, context.runner, signal);
+  const isOut = new Set(refused.map(({ child }) => child));
+  const started = planned.filter(({ child }) => !isOut.has(child)).map(({ manifest }) => manifest);
+  return { ...matching(refused), kind: 'expanded', children: started };
 }
 
 /** Undefined: the event is this run's to send. */
@@ -149,24 +141,36 @@ function warning(type: TreeWarning['type'], result: { readonly warning?: string 
   return result.warning === undefined ? [] : [{ type, message: result.warning }];
 }
 
-/** Starts all children; after a failure no further ones, and it is thrown once those under way have ended. */
+interface Planned {
+  readonly child: PlannedChild;
+  readonly manifest: RunManifest;
+}
+
+/**
+ * Starts all children; after a failure no further ones, and it is thrown once those under way have ended. Gives the children that another
+ * namespace does not take: what is wrong there must not end the event here.
+ */
 async function startAll(
-  children: readonly RunManifest[],
+  planned: readonly Planned[],
+  namespace: string,
   runner: ExpandContext['runner'],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Refused[]> {
   const limit = pLimit(CREATE_CONCURRENCY);
   const failures: unknown[] = [];
-  const start = async (child: RunManifest): Promise<void> => {
+  const refused: Refused[] = [];
+  const start = async ({ child, manifest }: Planned): Promise<void> => {
     if (failures.length > 0) return;
     try {
-      await runner.start(child, { signal });
+      await runner.start(manifest, { signal });
     } catch (error) {
-      failures.push(error);
+      if (error instanceof ChildRefusedError && isElsewhere(manifest, namespace)) refused.push({ child, error });
+      else failures.push(error);
     }
   };
-  await Promise.all(children.map(child => limit(start, child)));
+  await Promise.all(planned.map(one => limit(start, one)));
   if (failures.length > 0) throw failures[0];
+  return refused;
 }
 
 /** Nobody speaks for a repository that is not theirs: the source must be a repository of the run's own namespace. */
@@ -231,11 +235,4 @@ async function evaluateFilters(
       return [expression, { kind: 'value', value: result.value }];
     }),
   );
-}
-
-function partition(
-  list: readonly Subscriber[],
-  test: (subscriber: Subscriber) => boolean,
-): [Subscriber[], Subscriber[]] {
-  return [list.filter(test), list.filter(subscriber => !test(subscriber))];
 }

@@ -1,12 +1,14 @@
+import { CHILDREN_FINALIZER } from '../../api/meta.ts';
 import { isTerminal } from '../../api/takorun.ts';
+import { isElsewhere, startedBy } from '../../fanout/parentage.ts';
 import { keyOf } from '../../kube/objects.ts';
 import type { ReadonlyStore, StoreEvent } from '../../kube/store.ts';
 import type { LiveRun } from './observed.ts';
 
 /** Names of the indexes that the run controller needs on its stores. */
 export const RUN_INDEXES = {
-  /** Runs by the UID of the run that controls them. */
-  owner: 'owner',
+  /** Runs by the UID of the run that started them (`byParentUid`), in whatever namespace they are. */
+  parent: 'parent',
   /** Runs by the UID of a Pod of theirs. */
   podUid: 'podUid',
   /** Workflow runs by the UID of the root of their tree, which is not among them. */
@@ -19,9 +21,47 @@ export const POD_INDEXES = {
   run: 'run',
 } as const;
 
+/** Index by the UID of the run that started a run. */
+export function byParentUid(run: LiveRun): readonly string[] {
+  const parent = startedBy(run);
+  return parent === undefined ? [] : [parent.uid];
+}
+
+/** The keys of the runs that a transition of a run of theirs concerns. */
+export function toParent(event: StoreEvent<LiveRun>): Iterable<string> {
+  const parentKey = (run: LiveRun): string[] => {
+    const parent = startedBy(run);
+    return parent === undefined ? [] : [keyOf(parent)];
+  };
+  switch (event.type) {
+    case 'added':
+      return parentKey(event.object);
+    case 'deleted':
+      return parentKey(event.old);
+    case 'updated':
+      return new Set([...parentKey(event.old), ...parentKey(event.object)]);
+  }
+}
+
+/** The keys of the children in other namespaces that wait for the event which has just gone out. */
+export function childrenOfExpanded(runs: ReadonlyStore<LiveRun>, event: StoreEvent<LiveRun>): string[] {
+  if (event.type !== 'updated') return [];
+  const isExpanded = ({ status }: LiveRun): boolean => status?.fanOut?.expanded === true;
+  const { old, object } = event;
+  if (isExpanded(old) || !isExpanded(object)) return [];
+  return childrenElsewhere(object, runs).map(({ metadata }) => keyOf(metadata));
+}
+
+/** The children of a run that are in other namespaces than it. Only those who started one elsewhere are asked for it. */
+export function childrenElsewhere(run: LiveRun, runs: ReadonlyStore<LiveRun>): readonly LiveRun[] {
+  if (run.metadata.finalizers?.includes(CHILDREN_FINALIZER) !== true) return [];
+  return runs.byIndex(RUN_INDEXES.parent, run.metadata.uid).filter(child => isElsewhere(child, run.metadata.namespace));
+}
+
 /** The index `tree`. Events are transparent: they are no runs that a tree is counted by. */
-export function inTree({ spec }: LiveRun): readonly string[] {
-  return spec.workflow === undefined || spec.parent === undefined ? [] : [spec.parent.root.uid];
+export function inTree(run: LiveRun): readonly string[] {
+  const { workflow, parent } = run.spec;
+  return workflow === undefined || parent === undefined || startedBy(run) === undefined ? [] : [parent.root.uid];
 }
 
 /** The index `duplicateOf`. */

@@ -1,19 +1,29 @@
 import { describe, expect, it } from 'vitest';
+import type { RunParent } from '../../api/takorun.ts';
+import { childRun, planChildren } from '../../fanout/children.ts';
+import { buildSubscriber } from '../../fanout/testing/builders.ts';
 import { createStore } from '../../kube/store.ts';
 import { lineageOf, parentOf } from './lineage.ts';
 import type { LiveRun } from './observed.ts';
-import { eventRun, workflowRun } from './testing/builders.ts';
+import { CREATED, eventRun, fanOutOf, workflowRun } from './testing/builders.ts';
 
-const reference = ({ metadata }: LiveRun) => ({ namespace: 'team', name: metadata.name, uid: metadata.uid });
+const reference = ({ metadata }: LiveRun): RunParent['run'] => ({
+  namespace: metadata.namespace!,
+  name: metadata.name,
+  uid: metadata.uid,
+});
 const root = workflowRun({ name: 'root' });
-const parent = eventRun({ name: 'emit' });
+const parent = fanOutOf(root, 'emit');
 const child = workflowRun({ name: 'child', parent: { run: reference(parent), root: reference(root) } });
+const below = fanOutOf(child, 'publish');
+const grandchild = workflowRun({ name: 'grandchild', parent: { run: reference(below), root: reference(root) } });
 
-function lineage(...runs: LiveRun[]) {
+function storeOf(...runs: LiveRun[]) {
   const store = createStore<LiveRun>();
   for (const run of runs) store.set(run);
-  return lineageOf(child, store);
+  return store;
 }
+const lineage = (...runs: LiveRun[]) => lineageOf(child, storeOf(...runs));
 
 const going = (run: LiveRun): LiveRun => ({
   ...run,
@@ -51,26 +61,75 @@ describe('lineage', () => {
     expect(lineage(...runs)).toBe('ending');
   });
 
+  it('given a run in the middle of the tree that is going or gone, then nothing starts far below it', () => {
+    const look = (...runs: LiveRun[]) => lineageOf(grandchild, storeOf(root, below, ...runs));
+    expect(look(parent, child)).toBe('live');
+    expect(look(going(parent), child)).toBe('ending');
+    expect(look(parent, going(child))).toBe('ending');
+    expect(look(child)).toBe('gone');
+    expect(look(parent)).toBe('gone');
+  });
+
+  it('given a root that is not the top of the tree, then the run only claims it', () => {
+    const other = workflowRun({ name: 'other' });
+    const run = workflowRun({ name: 'x', parent: { run: reference(parent), root: reference(other) } });
+    expect(lineageOf(run, storeOf(root, parent, other))).toBe('gone');
+  });
+
+  it('given runs that claim each other for parents, then that ends', () => {
+    const one = workflowRun({ name: 'one', parent: { run: reference(workflowRun({ name: 'two' })) } });
+    const two = workflowRun({ name: 'two', parent: { run: reference(one) } });
+    expect(lineageOf(one, storeOf(one, two))).toBe('gone');
+  });
+
   it('given an event that succeeded without waiting, or a root that failed meanwhile, then the child may go on', () => {
     expect(lineage(root, ended(parent, 'Succeeded'))).toBe('live');
     expect(lineage(ended(root, 'Failed'), parent)).toBe('live');
   });
 
-  it('given a parent in another namespace, then it is none: its payload is not for this namespace', () => {
-    const foreign = { ...parent, metadata: { ...parent.metadata, namespace: 'other' } };
-    const forged = { ...reference(parent), namespace: 'other' };
-    const spy = workflowRun({ name: 'spy', parent: { run: forged, root: forged } });
-    const store = createStore<LiveRun>();
-    store.set(foreign);
-    expect(parentOf(spy, store)).toBeUndefined();
-    expect(lineageOf(spy, store)).toBe('gone');
-  });
-
   it('given a parent, then it is found by name and UID', () => {
-    const store = createStore<LiveRun>();
+    const store = storeOf();
     expect(parentOf(child, store)).toBeUndefined();
     store.set(parent);
     expect(parentOf(child, store)).toBe(parent);
     expect(parentOf(root, store)).toBeUndefined();
+  });
+
+  it('given a parent that the owner does not confirm, then it is none', () => {
+    const { ownerReferences: _, ...metadata } = child.metadata;
+    const forged = { ...child, metadata };
+    expect(parentOf(forged, storeOf(root, parent))).toBeUndefined();
+    expect(lineageOf(forged, storeOf(root, parent))).toBe('gone');
+  });
+});
+
+describe('lineage over namespaces', () => {
+  const event = eventRun({ name: 'release' });
+  const expanded: LiveRun = { ...event, status: { phase: 'Waiting', fanOut: { expanded: true } } };
+  const [planned] = planChildren(event.metadata.uid, [
+    { subscriber: buildSubscriber({ namespace: 'apps' }), inputs: { version: '1' } },
+  ]).children;
+  const elsewhere = childRun(event, planned!, { now: CREATED }) as unknown as LiveRun;
+
+  it('given a child of an event that went out, then it is live and has that parent', () => {
+    expect(lineageOf(elsewhere, storeOf(expanded))).toBe('live');
+    expect(parentOf(elsewhere, storeOf(expanded))).toBe(expanded);
+  });
+
+  it('given an event that has not gone out yet, then it is too early', () => {
+    expect(lineageOf(elsewhere, storeOf(event))).toBe('early');
+  });
+
+  it('given an event that failed, is being deleted, or is gone, then nothing starts', () => {
+    expect(lineageOf(elsewhere, storeOf(ended(event, 'Failed')))).toBe('gone');
+    expect(lineageOf(elsewhere, storeOf(going(expanded)))).toBe('ending');
+    expect(lineageOf(elsewhere, storeOf())).toBe('gone');
+  });
+
+  it('given a run that no event planned, then it has no parent: the payload is not for it', () => {
+    const run = reference(event);
+    const spy = workflowRun({ name: 'spy', namespace: 'apps', parent: { run, root: run } });
+    expect(parentOf(spy, storeOf(expanded))).toBeUndefined();
+    expect(lineageOf(spy, storeOf(expanded))).toBe('gone');
   });
 });

@@ -1,19 +1,23 @@
 import { isTerminal, type RunReference } from '../../api/takorun.ts';
+import { isElsewhere, startedBy } from '../../fanout/parentage.ts';
 import { keyOf } from '../../kube/objects.ts';
 import type { ReadonlyStore } from '../../kube/store.ts';
 import type { LiveRun } from './observed.ts';
 import type { Lineage } from './workflow-observation.ts';
 
-/** How the runs above this one stand. */
+/** How the runs above this one stand, up to the root: nothing starts below one that is gone or going. */
 export function lineageOf(run: LiveRun, runs: ReadonlyStore<LiveRun>): Lineage {
-  if (run.spec.parent === undefined) return 'live';
-  const parent = find(run, run.spec.parent.run, runs);
-  const root = find(run, run.spec.parent.root, runs);
-  if (parent === undefined || root === undefined) return 'gone';
-  if (parent.metadata.deletionTimestamp !== undefined || root.metadata.deletionTimestamp !== undefined) return 'ending';
-  const { phase } = parent.status ?? {};
+  const parent = parentOf(run, runs);
+  if (parent === undefined) return run.spec.parent === undefined ? 'live' : 'gone';
+  const above = ancestorsOf(run, runs);
+  const top = above.at(-1);
+  if (top === undefined || top.spec.parent !== undefined || !isSame(run.spec.parent?.root, top)) return 'gone';
+  if (above.some(({ metadata }) => metadata.deletionTimestamp !== undefined)) return 'ending';
+  if (parent.spec.event === undefined) return 'live';
+  const { phase, fanOut } = parent.status ?? {};
   // An event run that failed has no children that count; one that succeeded may not have waited for them.
-  return parent.spec.event !== undefined && isTerminal(phase) && phase !== 'Succeeded' ? 'gone' : 'live';
+  if (isTerminal(phase) && phase !== 'Succeeded') return 'gone';
+  return isElsewhere(run, parent.metadata.namespace) && fanOut?.expanded !== true ? 'early' : 'live';
 }
 
 /** Links of a chain of runs that are followed: twice the levels of a tree, as events stand between them, and some. */
@@ -39,17 +43,14 @@ export function withCancelFromAbove(run: LiveRun, runs: ReadonlyStore<LiveRun>):
   return isCanceled ? { ...run, spec: { ...run.spec, cancel: true } } : run;
 }
 
-/** The run that started this one, while it exists. */
+/** The run that started this one, while it exists. One that the run only claims to have (`startedBy`) is none. */
 export function parentOf(run: LiveRun, runs: ReadonlyStore<LiveRun>): LiveRun | undefined {
-  return run.spec.parent === undefined ? undefined : find(run, run.spec.parent.run, runs);
+  const reference = startedBy(run);
+  if (reference === undefined) return undefined;
+  const found = runs.get(keyOf(reference));
+  return found !== undefined && isSame(reference, found) ? found : undefined;
 }
 
-/**
- * A run's tree is in its own namespace. A reference to another one was written by somebody who may not read there, and would get
- * that event's payload.
- */
-function find(run: LiveRun, { namespace, name, uid }: RunReference, runs: ReadonlyStore<LiveRun>): LiveRun | undefined {
-  if (namespace !== run.metadata.namespace) return undefined;
-  const found = runs.get(keyOf({ namespace, name }));
-  return found?.metadata.uid === uid ? found : undefined;
+function isSame(reference: RunReference | undefined, { metadata }: LiveRun): boolean {
+  return reference?.uid === metadata.uid && reference.namespace === metadata.namespace;
 }

@@ -1,9 +1,10 @@
 import { isTerminal } from '../../api/takorun.ts';
-import { RunConflictError, type WorkflowRunner } from '../../fanout/runner.ts';
-import { type ApiError, isApiError } from '../../kube/errors.ts';
+import { isElsewhere } from '../../fanout/parentage.ts';
+import type { WorkflowRunner } from '../../fanout/runner.ts';
 import type { Expectations } from '../../kube/expectations.ts';
 import { keyOf } from '../../kube/objects.ts';
 import type { ReadonlyStore } from '../../kube/store.ts';
+import { ChildRefusedError, isRefusal, refusedHere } from './child-refused.ts';
 import { type ClaimContext, claimEvent, peekClaim } from './event-claim.ts';
 import { type EventObservation, eventDeadline } from './event-observation.ts';
 import { type ExpandContext, type Expansion, expandEvent } from './expand.ts';
@@ -22,6 +23,8 @@ export interface EventContext {
   readonly options: RunOptions;
   readonly expand: Omit<ExpandContext, 'runner' | 'budget' | 'claim' | 'peekClaim' | 'waitersOf'>;
   readonly budget: TreeBudget;
+  /** Puts the finalizer on a run that keeps it until its children in other namespaces are gone. Gives the run with it. */
+  readonly hold: (run: LiveRun, signal: AbortSignal) => Promise<LiveRun>;
 }
 
 /**
@@ -36,11 +39,12 @@ export async function observeEvent(
 ): Promise<EventObservation | undefined> {
   const { runs, expectations, options, budget } = context;
   const key = keyOf(run.metadata);
-  const children = runs.byIndex(RUN_INDEXES.owner, run.metadata.uid);
+  const children = runs.byIndex(RUN_INDEXES.parent, run.metadata.uid);
   for (const child of children) expectations.creationObserved(key, child.metadata.name);
-  const observation: EventObservation = { run, now, options, children, lineage: lineageOf(run, runs) };
+  const settled = expectations.satisfied(key);
+  const observation: EventObservation = { run, now, options, children, settled, lineage: lineageOf(run, runs) };
   if (run.status?.fanOut?.expanded === true) {
-    if (!expectations.satisfied(key)) return undefined;
+    if (!settled) return undefined;
     budget.release(key);
     return observation;
   }
@@ -53,58 +57,55 @@ export async function observeEvent(
   }
   const deadlineMs = eventDeadline(observation);
   if (now >= deadlineMs) return observation;
-  return { ...observation, expansion: await expand(run, deadlineMs, now, context, signal) };
+  let held: Promise<LiveRun> | undefined;
+  const runner = startingFor(run, context, () => (held ??= context.hold(run, signal)));
+  const expandContext: ExpandContext = {
+    ...context.expand,
+    runner,
+    budget,
+    claim: (event, claiming) => claimEvent(event, now, context, claiming),
+    peekClaim: (event, peeking) => peekClaim(event, now, context, peeking),
+    waitersOf: waitersIn(runs),
+  };
+  const expansion = await expand(run, deadlineMs, now, expandContext, signal);
+  return { ...observation, run: (await held) ?? run, expansion };
 }
 
 async function expand(
   run: LiveRun,
   deadlineMs: number,
   now: number,
-  context: EventContext,
+  context: ExpandContext,
   signal: AbortSignal,
 ): Promise<Expansion> {
-  const { budget, runs } = context;
-  const expandContext: ExpandContext = {
-    ...context.expand,
-    runner: expecting(keyOf(run.metadata), context),
-    budget,
-    claim: (event, claiming) => claimEvent(event, now, context, claiming),
-    peekClaim: (event, peeking) => peekClaim(event, now, context, peeking),
-    waitersOf: waitersIn(runs),
-  };
   try {
-    return await expandEvent(run, deadlineMs, now, expandContext, signal);
+    return await expandEvent(run, deadlineMs, now, context, signal);
   } catch (error) {
-    if (error instanceof RunConflictError) return { kind: 'failed', reason: 'RunConflict', message: error.message };
-    if (isApiError(error, 'invalid', 'forbidden', 'quotaExceeded')) return refused(error);
+    if (error instanceof ChildRefusedError) return refusedHere(error);
     throw error;
   }
 }
 
-/** A quota may have room later, and so on; what is wrong in itself stays so. */
-function refused(error: ApiError): Expansion {
-  const message = `the API server refuses a child run: ${error.message}`;
-  switch (error.class) {
-    case 'quotaExceeded':
-      return { kind: 'waiting', reason: 'QuotaExceeded', message };
-    case 'forbidden':
-      return { kind: 'waiting', reason: 'ChildForbidden', message };
-    default:
-      return { kind: 'failed', reason: 'ChildInvalid', message };
-  }
-}
-
-/** Notes each child before it is created, so that no decision is taken before the store shows it. */
-function expecting(key: string, { runner, expectations }: EventContext): Pick<WorkflowRunner, 'start'> {
+/**
+ * Starts the children of a run. Each is noted before it is created, so that no decision is taken before the store shows it, and before the
+ * first in another namespace the run is held: were it deleted a moment later, nothing else would know of that child.
+ */
+function startingFor(
+  run: LiveRun,
+  { runner, expectations }: EventContext,
+  hold: () => Promise<unknown>,
+): Pick<WorkflowRunner, 'start'> {
+  const key = keyOf(run.metadata);
   return {
     async start(manifest, options) {
+      if (isElsewhere(manifest, run.metadata.namespace)) await hold();
       const { name } = manifest.metadata;
       expectations.expectCreations(key, [name]);
       try {
         return await runner.start(manifest, options);
       } catch (error) {
         expectations.creationObserved(key, name);
-        throw error;
+        throw isRefusal(error) ? new ChildRefusedError(manifest, error) : error;
       }
     },
   };

@@ -6,11 +6,11 @@ import { RESULT_KEY } from '../../agent/contract.ts';
 import type { TakoRunStatus } from '../../api/takorun.ts';
 import { createKubeClient } from '../../kube/client.ts';
 import { controllerOf, type KubeObject, keyOf } from '../../kube/objects.ts';
-import { byControllerUid, createStore } from '../../kube/store.ts';
+import { createStore } from '../../kube/store.ts';
 import { NO_LIMITS, ticket } from '../../queue/testing/naive.ts';
 import { createRepositoryReader } from '../repository/reader.ts';
 import { createAdmission } from './admission.ts';
-import { POD_INDEXES, RUN_INDEXES } from './indexes.ts';
+import { byParentUid, POD_INDEXES, RUN_INDEXES } from './indexes.ts';
 import { observeWorkflow } from './observe-workflow.ts';
 import type { LiveRepository, LiveRun, ObservedPod } from './observed.ts';
 import { createRetainedPlaces } from './retained-places.ts';
@@ -32,7 +32,7 @@ async function harness() {
     await client.close();
     await server.close();
   });
-  const runs = createStore<LiveRun>({ indexes: { [RUN_INDEXES.owner]: byControllerUid } });
+  const runs = createStore<LiveRun>({ indexes: { [RUN_INDEXES.parent]: byParentUid } });
   const pods = createStore<ObservedPod>({
     indexes: {
       [POD_INDEXES.run]: pod => [keyOf({ namespace: pod.metadata.namespace, name: controllerOf(pod)?.name ?? '' })],

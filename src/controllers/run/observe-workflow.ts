@@ -52,7 +52,7 @@ export async function observeWorkflow(
     now,
     options: context.options,
     pods,
-    fanOuts: runs.byIndex(RUN_INDEXES.owner, run.metadata.uid),
+    fanOuts: runs.byIndex(RUN_INDEXES.parent, run.metadata.uid).filter(({ spec }) => spec.event !== undefined),
     lineage: lineageOf(run, runs),
     repository,
     gatewayCa: context.gatewayCa(),

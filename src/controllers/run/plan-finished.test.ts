@@ -8,7 +8,7 @@ const status = { phase: 'Succeeded', completionTime: at(60_000) } as const;
 const run = workflowRun({ status });
 const stopped = { phase: 'Succeeded', finalizers: [] };
 const plan = (changes: Partial<FinishedObservation> = {}) =>
-  planFinished({ run, now: ENDED + 1_000, options: settings, pods: [], children: [], ...changes });
+  planFinished({ run, now: ENDED + 1_000, options: settings, pods: [], children: [], settled: true, ...changes });
 const child = (phase?: 'Running' | 'Succeeded'): RunObject =>
   workflowRun({ name: 'child', ...(phase && { status: { phase } }) });
 
@@ -89,7 +89,7 @@ describe('a run that has ended', () => {
     const short = workflowRun({ status, spec: { ttlSecondsAfterFinished: 10 } });
     expect(plan({ run: short })).toMatchObject({ after: [], requeueAfterMs: 9_000 });
     expect(plan({ run: short, now: ENDED + 10_000 }).after).toEqual([
-      { kind: 'deleteRun', name: 'core-lib-release', uid: 'uid-core-lib-release' },
+      { kind: 'deleteRun', namespace: 'team', name: 'core-lib-release', uid: 'uid-core-lib-release' },
     ]);
   });
 

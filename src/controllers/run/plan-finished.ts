@@ -1,11 +1,13 @@
 import { TRACKING_FINALIZER } from '../../api/meta.ts';
 import { isTerminal } from '../../api/takorun.ts';
 import type { RunObject } from '../../fanout/objects.ts';
+import { isElsewhere } from '../../fanout/parentage.ts';
 import type { Action, Decision } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import { milliseconds } from './durations.ts';
 import type { LiveRun, ObservedPod } from './observed.ts';
 import type { RunOptions } from './options.ts';
+import { deleteElsewhere, releaseOfEnded } from './plan-elsewhere.ts';
 import { hasStopped } from './retention.ts';
 
 export interface FinishedObservation {
@@ -14,6 +16,8 @@ export interface FinishedObservation {
   readonly options: RunOptions;
   readonly pods: readonly ObservedPod[];
   readonly children: readonly RunObject[];
+  /** Whether the store shows all children that were created. */
+  readonly settled: boolean;
 }
 
 /** Takes the tracking finalizer off those Pods that have it. */
@@ -40,9 +44,9 @@ function podDue(pod: ObservedPod, { spec, status }: LiveRun, ended: number, { po
  * What is left to do with a run that has ended: let its Pods go (their outcome is in the status), delete them after their time, and delete
  * the run or its children when a time to live says so. Only the root of a tree has its children deleted; the rest goes with them.
  */
-export function planFinished({ run, now, options, pods, children }: FinishedObservation): Decision {
+export function planFinished({ run, now, options, pods, children, settled }: FinishedObservation): Decision {
   const ended = Date.parse(run.status?.completionTime ?? run.metadata.creationTimestamp);
-  const actions: Action[] = [];
+  const actions: Action[] = releaseOfEnded({ run, children, settled });
   const times: number[] = [];
 
   for (const pod of pods) {
@@ -53,10 +57,11 @@ export function planFinished({ run, now, options, pods, children }: FinishedObse
     if (now >= due) actions.push({ kind: 'deletePod', ...id });
     else times.push(due);
   }
+  const { name, namespace, uid } = run.metadata;
   const { ttlSecondsAfterFinished, childrenTTL } = run.spec;
   if (ttlSecondsAfterFinished !== undefined) {
     const due = ended + ttlSecondsAfterFinished * 1_000;
-    if (now >= due) actions.push({ kind: 'deleteRun', name: run.metadata.name, uid: run.metadata.uid });
+    if (now >= due) actions.push({ kind: 'deleteRun', namespace: namespace!, name, uid });
     else times.push(due);
   }
   if (
@@ -65,8 +70,13 @@ export function planFinished({ run, now, options, pods, children }: FinishedObse
     children.every(child => isTerminal(child.status?.phase))
   ) {
     const due = ended + milliseconds(childrenTTL, options.childrenTtlMs);
-    if (now >= due) actions.push({ kind: 'deleteChildren' });
-    else times.push(due);
+    if (now < due) times.push(due);
+    else {
+      const elsewhere = deleteElsewhere(run, children);
+      if (children.some(child => !isElsewhere(child, namespace))) actions.push({ kind: 'deleteChildren' });
+      actions.push(...elsewhere.actions);
+      if (elsewhere.againMs !== undefined) times.push(now + elsewhere.againMs);
+    }
   }
   const next = times.length === 0 ? undefined : Math.max(0, Math.min(...times) - now);
   return { ...NOTHING, after: actions, requeueAfterMs: next };

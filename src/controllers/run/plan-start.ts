@@ -10,6 +10,7 @@ import { rfc3339 } from './status.ts';
 import { unsupportedMessage } from './unsupported.ts';
 import {
   deadlineOf,
+  EARLY_LOOK_MS,
   ENDING_LOOK_MS,
   type PodRefusal,
   QUIET_START_MS,
@@ -26,6 +27,7 @@ export function planStart(observation: WorkflowObservation): Decision {
   const { run, now, preparation, options } = observation;
   const deadlineMs = deadlineOf(observation, startedMs(observation));
   if (observation.lineage === 'ending') return { ...NOTHING, requeueAfterMs: ENDING_LOOK_MS };
+  if (observation.lineage === 'early') return { ...NOTHING, requeueAfterMs: EARLY_LOOK_MS };
   if (run.spec.cancel === true)
     return end(
       observation,

@@ -19,7 +19,7 @@ export function planWorkflowRun(observation: WorkflowObservation): Decision {
 function plan(observation: WorkflowObservation): Decision {
   const { run, pods } = observation;
   if (isTerminal(run.status?.phase)) {
-    const finished = planFinished({ ...observation, children: observation.fanOuts });
+    const finished = planFinished({ ...observation, children: observation.fanOuts, settled: true });
     const status = laterNumbers(observation);
     return status === undefined ? finished : { ...finished, status };
   }

@@ -8,11 +8,11 @@ import { createMemoryRunner } from '../../fanout/testing/memory-runner.ts';
 import { createKubeClient } from '../../kube/client.ts';
 import { silentLogger } from '../../kube/logger.ts';
 import { controllerOf, type KubeObject, keyOf } from '../../kube/objects.ts';
-import { byControllerUid, createStore } from '../../kube/store.ts';
+import { createStore } from '../../kube/store.ts';
 import { NO_LIMITS, ticket } from '../../queue/testing/naive.ts';
 import { createRepositoryReader } from '../repository/reader.ts';
 import { createAdmission } from './admission.ts';
-import { POD_INDEXES, RUN_INDEXES } from './indexes.ts';
+import { byParentUid, POD_INDEXES, RUN_INDEXES } from './indexes.ts';
 import type { LiveRepository, LiveRun, ObservedPod } from './observed.ts';
 import { createRunReconciler } from './reconciler.ts';
 import { COMMIT, eventRun, finishedPod, observedPod, running, settings, workflowRun } from './testing/builders.ts';
@@ -27,7 +27,7 @@ async function harness() {
     await evaluator.close();
   });
   const clock = createFakeClock('2026-01-01T00:01:00Z');
-  const runs = createStore<LiveRun>({ indexes: { [RUN_INDEXES.owner]: byControllerUid } });
+  const runs = createStore<LiveRun>({ indexes: { [RUN_INDEXES.parent]: byParentUid } });
   const pods = createStore<ObservedPod>({
     indexes: { [POD_INDEXES.run]: pod => [keyOf({ namespace: 'team', name: controllerOf(pod)?.name ?? '' })] },
   });
@@ -142,16 +142,9 @@ describe('the reconciler of runs', () => {
   it('given an event run with many children, then they are looked at once an interval', async () => {
     const { put, runs, reconcile, clock, server } = await harness();
     const parent = put(eventRun({ status: { phase: 'Waiting', fanOut: { expanded: true, triggeredCount: 300 } } }));
-    const owner = {
-      apiVersion: 'tako.dev/v1alpha1',
-      kind: 'TakoRun',
-      name: parent.metadata.name,
-      uid: parent.metadata.uid,
-      controller: true,
-    };
+    const run = { namespace: 'team', name: parent.metadata.name, uid: parent.metadata.uid };
     for (let index = 0; index < 300; index++) {
-      const child = workflowRun({ name: `child-${index}`, parent: {}, status: { phase: 'Running' } });
-      runs.set({ ...child, metadata: { ...child.metadata, ownerReferences: [owner] } });
+      runs.set(workflowRun({ name: `child-${index}`, parent: { run, root: run }, status: { phase: 'Running' } }));
     }
     await reconcile(parent);
     const seen = server.requests.length;

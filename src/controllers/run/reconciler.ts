@@ -12,6 +12,7 @@ import { controllerOf, keyOf, pods as podResource } from '../../kube/objects.ts'
 import {
   type ApplyContext,
   applyAction,
+  holdRun,
   ignoreGone,
   nextStatus,
   PodRefusedError,
@@ -21,11 +22,12 @@ import {
   writeStatus,
 } from './apply.ts';
 import type { Decision } from './decision.ts';
-import { POD_INDEXES, RUN_INDEXES } from './indexes.ts';
+import { childrenElsewhere, POD_INDEXES, RUN_INDEXES } from './indexes.ts';
 import { ancestorsOf, withCancelFromAbove } from './lineage.ts';
 import { type EventContext, observeEvent } from './observe-event.ts';
 import { observeWorkflow, type WorkflowContext } from './observe-workflow.ts';
 import type { LiveRun } from './observed.ts';
+import { planDeleted } from './plan-elsewhere.ts';
 import { planEventRun } from './plan-event.ts';
 import { planWorkflowRun } from './plan-workflow.ts';
 import { createReleasedPods, type ReleasedPods } from './released.ts';
@@ -37,7 +39,7 @@ import { createWriteCache } from './write-cache.ts';
 
 export interface RunReconcilerOptions
   extends Omit<WorkflowContext, 'retained'>,
-    Omit<EventContext, 'expectations' | 'budget'> {
+    Omit<EventContext, 'expectations' | 'budget' | 'hold'> {
   readonly client: KubeClient;
   readonly recorder: EventRecorder;
   readonly runner: WorkflowRunner;
@@ -80,13 +82,14 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
     if (isGoing) {
       written.forget(key);
       lookedAt.delete(key);
-      expectations.delete(key);
       budget.release(key);
       admission.release(key);
       retained.release(key);
     }
+    if (stored === undefined) expectations.delete(key);
     await releaseOrphans(key, isGoing ? undefined : stored, { ...options, released }, signal);
-    if (isGoing) return;
+    if (stored === undefined) return;
+    if (isGoing) return await reconcileDeleted(key, stored, signal);
     const run = withCancelFromAbove(written.freshest(key, stored), runs);
     if (needsNoPlace(run.status?.phase)) admission.release(key);
     const now = clock.now().getTime();
@@ -94,14 +97,29 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
     if (run.spec.event === undefined) return await reconcileWorkflow(key, run, context);
     const tooSoon = untilNextLook(key, run, now);
     if (tooSoon > 0) return { requeueAfterMs: tooSoon };
-    const observation = await observeEvent(run, now, { ...options, expectations, budget }, signal);
+    const observation = await observeEvent(run, now, { ...options, expectations, budget, hold }, signal);
     if (observation === undefined) return { requeueAfterMs: STORE_LAG_MS };
-    return await carryOut(key, run, planEventRun(observation), context);
+    return await carryOut(key, observation.run, planEventRun(observation), context);
   };
+
+  async function hold(run: LiveRun, signal: AbortSignal): Promise<LiveRun> {
+    const held = await holdRun(options.client, run, signal);
+    if (held !== run) written.wrote(keyOf(run.metadata), run, held, clock.now().getTime());
+    return held;
+  }
+
+  async function reconcileDeleted(key: string, run: LiveRun, signal: AbortSignal): Promise<Requeue> {
+    const children = childrenElsewhere(run, runs);
+    for (const child of children) expectations.creationObserved(key, child.metadata.name);
+    const { after, requeueAfterMs } = planDeleted({ run, children, settled: expectations.satisfied(key) });
+    const context = { ...options, released, now: clock.now().getTime(), signal };
+    for (const action of after) await applyAction(run, action, context);
+    return { requeueAfterMs };
+  }
 
   function untilNextLook(key: string, run: LiveRun, now: number): number {
     if (run.status?.fanOut?.expanded !== true) return 0;
-    if (runs.countByIndex(RUN_INDEXES.owner, run.metadata.uid) < MANY_CHILDREN) return 0;
+    if (runs.countByIndex(RUN_INDEXES.parent, run.metadata.uid) < MANY_CHILDREN) return 0;
     const last = lookedAt.get(key);
     const wait = last === undefined ? 0 : last + options.options.parentWriteIntervalMs - now;
     if (wait <= 0) lookedAt.set(key, now);

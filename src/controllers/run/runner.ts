@@ -1,7 +1,8 @@
 import type { TakoRun } from '../../api/resources.ts';
 import { takoRuns } from '../../api/resources.ts';
 import { isTerminal } from '../../api/takorun.ts';
-import { isChildOf, type ObjectIdentity, runIdentity } from '../../fanout/objects.ts';
+import { type ObjectIdentity, runIdentity } from '../../fanout/objects.ts';
+import { isChildOf } from '../../fanout/parentage.ts';
 import { RunConflictError, type WorkflowRunner } from '../../fanout/runner.ts';
 import { childState } from '../../fanout/summary.ts';
 import type { KubeClient } from '../../kube/client.ts';

@@ -10,10 +10,14 @@ import type { PodInput } from './pod.ts';
 import type { Preparation } from './prepare.ts';
 
 /**
- * How the run's parent and the root of its tree stand. Below one that is `ending` (being deleted) nothing starts any more, and garbage
- * collection does the rest. `gone`: it was deleted without its children, or ended without waiting for them to start.
+ * How the runs above this one stand. Below one that is `ending` (being deleted) nothing starts any more, and garbage collection does the
+ * rest. `gone`: one was deleted without its children, or the parent ended without waiting for them to start, or the run only claims to have
+ * it. `early`: the event whose child this is, in another namespace, has not gone out yet.
  */
-export type Lineage = 'live' | 'ending' | 'gone';
+export type Lineage = 'live' | 'early' | 'ending' | 'gone';
+
+/** Time until the next look at a run whose event has not gone out yet, milliseconds; it is woken when it has. */
+export const EARLY_LOOK_MS = 5_000;
 
 /** Time until the next look at a run whose parent is being deleted, milliseconds: it may have been left behind then. */
 export const ENDING_LOOK_MS = 10_000;

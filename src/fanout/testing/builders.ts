@@ -1,3 +1,4 @@
+import { API_VERSION } from '../../api/meta.ts';
 import type { SubscriptionStatus, TakoRepositorySpec } from '../../api/takorepository.ts';
 import type { RunEvent, RunParent, TakoRunSpec, TakoRunStatus } from '../../api/takorun.ts';
 import type { RepositoryObject, RunObject } from '../objects.ts';
@@ -77,12 +78,24 @@ export function buildWorkflowRun(options: RunOptions = {}): RunObject {
 }
 
 function buildRun(defaultName: string, defaultSpec: TakoRunSpec, options: RunOptions): RunObject {
-  const { name = defaultName, namespace = 'team', uid = `uid-${name}`, spec = {}, parent, status } = options;
+  const { name = defaultName, namespace = 'team', uid = `uid-${name}`, spec = {}, status } = options;
+  const parent = options.parent && buildParent(options.parent);
+  const isOwned = parent?.run.namespace === namespace;
   return {
-    metadata: { name, namespace, uid, creationTimestamp: '2026-01-01T00:00:00Z' },
-    spec: { ...defaultSpec, ...spec, ...(parent && { parent: buildParent(parent) }) },
+    metadata: {
+      name,
+      namespace,
+      uid,
+      creationTimestamp: '2026-01-01T00:00:00Z',
+      ...(isOwned && { ownerReferences: [buildOwner(parent.run)] }),
+    },
+    spec: { ...defaultSpec, ...spec, ...(parent && { parent }) },
     status,
   };
+}
+
+function buildOwner({ name, uid }: RunParent['run']) {
+  return { apiVersion: API_VERSION, kind: 'TakoRun', name, uid, controller: true, blockOwnerDeletion: true };
 }
 
 function buildParent(changes: Partial<RunParent> = {}): RunParent {

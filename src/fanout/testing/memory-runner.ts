@@ -1,5 +1,6 @@
 import { isTerminal, type TakoRunStatus } from '../../api/takorun.ts';
-import { isChildOf, type ObjectIdentity, type ObjectName, type RunManifest } from '../objects.ts';
+import type { ObjectIdentity, ObjectName, RunManifest } from '../objects.ts';
+import { isChildOf } from '../parentage.ts';
 import { RunConflictError, type WorkflowRunner } from '../runner.ts';
 import { childState } from '../summary.ts';
 

@@ -95,13 +95,24 @@ describe('PUT /v1/fan-outs/:step', () => {
   it('given a run of that name that is not its own, then that is a conflict, whatever the run claims', async () => {
     const { call, runs, run } = await startGateway();
     const parent = { run: run.metadata, root: run.metadata, depth: 1, step: 'publish' };
-    runs.put(
-      buildLiveRun({ name: child.name, uid: 'forged', spec: { event: { type: 'x', source: 'a/b:c' } }, parent }),
-    );
-    expect(await call('PUT', path, { body })).toMatchObject({
-      status: 409,
-      body: { reason: 'FanOutConflict', message: expect.stringContaining('does not belong to this run') },
+    const { metadata, spec } = buildLiveRun({
+      name: child.name,
+      uid: 'forged',
+      spec: { event: { type: 'x', source: 'a/b:c' } },
+      parent,
     });
+    const { ownerReferences: _, ...unowned } = metadata;
+    const { parent: _parent, ...unplaced } = spec;
+    for (const forged of [
+      { metadata: unowned, spec },
+      { metadata, spec: unplaced },
+    ]) {
+      runs.put(forged);
+      expect(await call('PUT', path, { body })).toMatchObject({
+        status: 409,
+        body: { reason: 'FanOutConflict', message: expect.stringContaining('does not belong to this run') },
+      });
+    }
   });
 
   it('given its run that is being deleted, then that is a conflict', async () => {

@@ -4,7 +4,8 @@ import { eventRun } from '../../fanout/event-run.ts';
 import { fanOutFingerprint } from '../../fanout/fingerprint.ts';
 import { ancestorsBelow, checkDepth, depthOf } from '../../fanout/lineage.ts';
 import { fanOutRunName } from '../../fanout/names.ts';
-import { controllerUid, type ObjectName, type RunManifest } from '../../fanout/objects.ts';
+import { type ObjectName, type RunManifest, runIdentity } from '../../fanout/objects.ts';
+import { isChildOf } from '../../fanout/parentage.ts';
 import type { Cancel, Clock } from '../../kube/clock.ts';
 import { answerSignal, callerOf, type GatewayApp, type RouteDependencies } from '../app.ts';
 import { parseFanOutRequest, parseStepId, parseWaitSeconds } from '../bodies.ts';
@@ -97,7 +98,7 @@ function manifestOf(context: RunContext, step: string, request: FanOutRequest): 
 function checkSameFanOut(run: LiveRun, step: string, wanted: RunManifest, found: LiveRun): void {
   const conflict = (message: string) =>
     new GatewayFailure(409, 'FanOutConflict', `TakoRun ${nameOf(found.metadata)} ${message}`);
-  if (controllerUid(found) !== run.metadata.uid) throw conflict('exists and does not belong to this run: delete it');
+  if (!isChildOf(found, runIdentity(run))) throw conflict('exists and does not belong to this run: delete it');
   if (found.metadata.deletionTimestamp !== undefined) throw conflict('is being deleted');
   if (found.spec.event === undefined || fanOutFingerprint(found.spec) !== fanOutFingerprint(wanted.spec)) {
     throw conflict(`is what step ${step} sent before with another event or other options: start a new run`);
@@ -115,7 +116,7 @@ async function findFanOut(
   const ref = { namespace: run.metadata.namespace, name: fanOutRunName(run.metadata, step) };
   const seen = await runs.waitForRun(ref, found => isTerminal(found?.status?.phase), wait);
   const found = seen ?? (await runs.get(ref, signal));
-  if (found === undefined || controllerUid(found) !== run.metadata.uid) {
+  if (found === undefined || !isChildOf(found, runIdentity(run))) {
     throw new GatewayFailure(404, 'FanOutNotFound', `step ${step} of run ${nameOf(run.metadata)} has no fan-out`);
   }
   return found;

@@ -50,7 +50,7 @@ test('given the program, when it is told to end, then it ends in good order', as
   const child = start({
     TAKO_AGENT_IMAGE: 'x',
     POD_NAMESPACE: namespace,
-    TAKO_WATCH_NAMESPACE: namespace,
+    TAKO_WATCH_NAMESPACES: namespace,
     TAKO_GATEWAY_PORT: '0',
     TAKO_HTTP_PORT: '0',
   });

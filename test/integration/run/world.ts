@@ -20,6 +20,8 @@ import { createKubelet, type Kubelet } from './kubelet.ts';
 export interface World {
   readonly client: KubeClient;
   readonly namespace: string;
+  /** Further namespaces that the operator looks after. */
+  readonly others: readonly string[];
   readonly git: GitServer;
   readonly kubelet: Kubelet;
   /** The operator that runs now. */
@@ -27,12 +29,13 @@ export interface World {
   /** Makes the Git repository acme/<name> with this tako.yml, and its TakoRepository. Gives the commit. */
   repository(name: string, file: string | null, options?: RepositoryOptions): Promise<string>;
   /** Waits until a TakoRepository is ready. */
-  ready(name: string): Promise<void>;
+  ready(name: string, namespace?: string): Promise<void>;
   /** Applies a run. */
   run(spec: TakoRunSpec, name?: string): Promise<Live<TakoRun>>;
   /** Changes fields of a run's spec, such as `cancel`. */
   change(run: Live<TakoRun>, spec: Partial<TakoRunSpec>): Promise<void>;
-  get(run: { metadata: { name?: string } }): Promise<Live<TakoRun>>;
+  get(run: { metadata: { name?: string; namespace?: string } }): Promise<Live<TakoRun>>;
+  /** The runs that this one started, in all namespaces. */
   children(run: Live<TakoRun>): Promise<Live<TakoRun>[]>;
   /** Waits until a run is in this phase; fails at once when it ends in another one. */
   phase(run: Live<TakoRun>, phase: Phase, timeoutMs?: number): Promise<Live<TakoRun>>;
@@ -48,6 +51,8 @@ export interface World {
 }
 
 export interface RepositoryOptions {
+  /** Of the TakoRepository. Default: that of the World. */
+  readonly namespace?: string;
   readonly spec?: Partial<TakoRepositorySpec>;
   readonly files?: Record<string, FileDescription>;
 }
@@ -56,23 +61,31 @@ export interface WorldOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Labels of the namespace. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** How many further namespaces there are, with the same labels. */
+  readonly others?: number;
 }
 
 /** Every Pod of these tests has to pass it. */
 const RESTRICTED = { 'pod-security.kubernetes.io/enforce': 'restricted' };
 
-export async function createWorld({ settings = {}, labels = RESTRICTED }: WorldOptions = {}): Promise<World> {
+export async function createWorld({
+  settings = {},
+  labels = RESTRICTED,
+  others: count = 0,
+}: WorldOptions = {}): Promise<World> {
   const client = testClient();
   const namespace = await createNamespace(client, labels);
+  const others = await Promise.all(Array.from({ length: count }, () => createNamespace(client, labels)));
   const root = await mkdtemp(path.join(tmpdir(), 'tako-world-'));
   const git = await startGitServer({ root });
   const world: World = {
     client,
     namespace,
+    others,
     git,
     kubelet: createKubelet(client),
-    operator: await startTestOperator({ namespace, settings }),
-    async repository(name, file, { spec = {}, files = {} } = {}) {
+    operator: await startTestOperator({ namespace, others, settings }),
+    async repository(name, file, { namespace: home = namespace, spec = {}, files = {} } = {}) {
       const content = file === null ? files : { 'tako.yml': file, ...files };
       const { commits } = await createRepository(path.join(root, `acme/${name}.git`), {
         commits: [{ files: { readme: 'x', ...content } }],
@@ -80,16 +93,16 @@ export async function createWorld({ settings = {}, labels = RESTRICTED }: WorldO
       const object = {
         apiVersion: API_VERSION,
         kind: 'TakoRepository',
-        metadata: { name, namespace },
+        metadata: { name, namespace: home },
         spec: { url: `${git.url}/acme/${name}.git`, ...spec },
       };
       await client.create(takoRepositories, object as TakoRepository);
       return commits[0]!;
     },
-    async ready(name) {
+    async ready(name, home = namespace) {
       let last: Live<TakoRepository> | undefined;
       const look = async () => {
-        last = await client.get(takoRepositories, { namespace, name });
+        last = await client.get(takoRepositories, { namespace: home, name });
         return last.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
       };
       await until(`${name} to be ready`, look).catch((error: Error) => {
@@ -100,13 +113,14 @@ export async function createWorld({ settings = {}, labels = RESTRICTED }: WorldO
       const metadata = { namespace, ...(name === undefined ? { generateName: 'run-' } : { name }) };
       return await client.create(takoRuns, { apiVersion: API_VERSION, kind: 'TakoRun', metadata, spec });
     },
-    async change({ metadata: { name } }, spec) {
-      await client.mergePatch(takoRuns, { namespace, name }, { spec });
+    async change({ metadata: { name, namespace: home = namespace } }, spec) {
+      await client.mergePatch(takoRuns, { namespace: home, name }, { spec });
     },
-    get: run => client.get(takoRuns, { namespace, name: run.metadata.name! }),
+    get: ({ metadata: { name, namespace: home = namespace } }) =>
+      client.get(takoRuns, { namespace: home, name: name! }),
     async children(run) {
-      const { items } = await client.list(takoRuns, { namespace });
-      return items.filter(item => controllerOf(item)?.uid === run.metadata.uid);
+      const lists = await Promise.all([namespace, ...others].map(home => client.list(takoRuns, { namespace: home })));
+      return lists.flatMap(({ items }) => items).filter(({ spec }) => spec.parent?.run.uid === run.metadata.uid);
     },
     phase: (run, wanted, timeoutMs) =>
       waitFor(
@@ -129,7 +143,7 @@ export async function createWorld({ settings = {}, labels = RESTRICTED }: WorldO
         timeoutMs,
       ),
     async pods(run) {
-      const { items } = await client.list(pods, { namespace });
+      const { items } = await client.list(pods, { namespace: run?.metadata.namespace ?? namespace });
       return run === undefined ? items : items.filter(pod => controllerOf(pod)?.uid === run.metadata.uid);
     },
     async pod(run) {
@@ -141,7 +155,7 @@ export async function createWorld({ settings = {}, labels = RESTRICTED }: WorldO
       return found!;
     },
     async eventsOf(run) {
-      const { items } = await client.list(events, { namespace });
+      const { items } = await client.list(events, { namespace: run.metadata.namespace });
       return items.filter(event => event.regarding?.uid === run.metadata.uid);
     },
     async event(run, reason, text = '') {

@@ -195,7 +195,7 @@ const anyPreparation: fc.Arbitrary<Preparation | undefined> = fc.oneof(
     .map(([kind, message]): Preparation => ({ kind, reason: 'RepositoryNotFound', message })),
 );
 
-const anyLineage = fc.constantFrom('live' as const, 'ending' as const, 'gone' as const);
+const anyLineage = fc.constantFrom('live' as const, 'early' as const, 'ending' as const, 'gone' as const);
 
 export function anyWorkflowObservation(): fc.Arbitrary<WorkflowObservation> {
   return fc
@@ -280,6 +280,7 @@ export function anyEventObservation(): fc.Arbitrary<EventObservation> {
       run: latched,
       now: anyMs.map(ms => CREATED + ms),
       children: fc.uniqueArray(anyChild, { maxLength: 5, selector: run => run.metadata.name }),
+      settled: fc.boolean(),
       lineage: anyLineage,
       expansion: anyExpansion,
     })

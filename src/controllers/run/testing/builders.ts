@@ -231,5 +231,13 @@ export function workflowObservation(changes: Partial<WorkflowObservation> = {}):
 
 /** An event run that was just created. */
 export function eventObservation(changes: Partial<EventObservation> = {}): EventObservation {
-  return { run: eventRun(), now: CREATED + 1_000, options: settings, children: [], lineage: 'live', ...changes };
+  return {
+    run: eventRun(),
+    now: CREATED + 1_000,
+    options: settings,
+    children: [],
+    settled: true,
+    lineage: 'live',
+    ...changes,
+  };
 }
