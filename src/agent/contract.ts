@@ -165,7 +165,7 @@ export const MAX_RESULT_BYTES = 512 * 1024;
  * The gateway, all under /v1, JSON, `Authorization: Bearer <projected token>`:
  *
  *   PUT  /v1/fan-outs/:step   FanOutRequest  -> 200 | 201 FanOutState   creates the child run of that step, or finds it
- *   GET  /v1/fan-outs/:step?waitSeconds=30   -> 200 FanOutState         answers when it ended or the wait is over
+ *   GET  /v1/fan-outs/:step?waitSeconds=30&run=NAME -> 200 FanOutState  answers when it ended or the wait is over
  *   PUT  /v1/result           ResultBody     -> 200 | 201 {name, digest}
  *
  * Errors are GatewayError with the matching HTTP status; `retry` tells the agent whether asking again can help.

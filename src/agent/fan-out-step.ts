@@ -59,7 +59,7 @@ export async function runFanOut({
     );
     if (!waitForChildren) return { kind: 'succeeded' };
     if (releasesPod(workflow.steps, step.index)) return { kind: 'succeeded', waitFor: true };
-    const ended = state.finished ? state : await gateway.waitForFanOut(step.id, signal);
+    const ended = state.finished ? state : await gateway.waitForFanOut(step.id, state.run, signal);
     if (ended.phase === 'Succeeded') return { kind: 'succeeded' };
     const message = ended.message ?? `the fan-out ended as ${ended.phase}`;
     return ended.errorType === 'execution_failed'

@@ -163,9 +163,9 @@ describe("the agent's client of the gateway", () => {
       { status: 200, body: state },
       { status: 200, body: ended },
     ];
-    expect(await clientOf(server).waitForFanOut('emit', soon())).toEqual(ended);
+    expect(await clientOf(server).waitForFanOut('emit', 'run-emit', soon())).toEqual(ended);
     expect(server.seen.map(({ method, url }) => `${method} ${url}`)).toEqual(
-      Array.from({ length: 4 }, () => 'GET /v1/fan-outs/emit?waitSeconds=30'),
+      Array.from({ length: 4 }, () => 'GET /v1/fan-outs/emit?waitSeconds=30&run=run-emit'),
     );
   });
 
@@ -173,7 +173,7 @@ describe("the agent's client of the gateway", () => {
     const server = await startTlsServer();
     server.answers = [{ status: 200, body: state }];
     const backoff = { initialMs: 50, maximumMs: 50 };
-    const call = clientOf(server, { backoff }).waitForFanOut('emit', AbortSignal.timeout(500));
+    const call = clientOf(server, { backoff }).waitForFanOut('emit', 'run-emit', AbortSignal.timeout(500));
     await expect(call).rejects.toBeInstanceOf(GatewayCallError);
     expect(server.seen.length).toBeLessThan(13);
   });
@@ -187,7 +187,7 @@ describe("the agent's client of the gateway", () => {
     const started = await client.fanOut('emit', request, soon());
     expect(started).toMatchObject({ finished: false });
     expect(await client.fanOut('emit', request, soon())).toEqual(started);
-    const waiting = client.waitForFanOut('emit', soon());
+    const waiting = client.waitForFanOut('emit', started.run, soon());
     gateway.runs.report({ namespace: 'team', name: started.run }, { phase: 'Succeeded' });
     expect(await waiting).toMatchObject({ finished: true, phase: 'Succeeded' });
     const stored = await client.storeResult({ steps: [{ id: 'a', phase: 'Succeeded' }] }, soon());

@@ -21,8 +21,8 @@ export class GatewayCallError extends Error {
 export interface GatewayClient {
   /** Creates the child run of a fan-out step, or finds the one that it created before. */
   fanOut(step: string, request: FanOutRequest, signal: AbortSignal): Promise<FanOutState>;
-  /** Answers when the fan-out's child run has ended. */
-  waitForFanOut(step: string, signal: AbortSignal): Promise<FanOutState>;
+  /** Answers when the fan-out's child run has ended; `run` is its name, as `fanOut` has given it. */
+  waitForFanOut(step: string, run: string, signal: AbortSignal): Promise<FanOutState>;
   /** Keeps a result that is too large for a termination message. */
   storeResult(body: ResultBody, signal: AbortSignal): Promise<{ name: string; digest: string }>;
   close(): void;
@@ -123,9 +123,9 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
   const fanOutPath = (step: string): string => `/v1/fan-outs/${encodeURIComponent(step)}`;
   return {
     fanOut: (step, body, signal) => call('PUT', fanOutPath(step), body, signal, REQUEST_TIMEOUT_MS),
-    async waitForFanOut(step, signal) {
+    async waitForFanOut(step, run, signal) {
       for (;;) {
-        const path = `${fanOutPath(step)}?waitSeconds=${WAIT_SECONDS}`;
+        const path = `${fanOutPath(step)}?waitSeconds=${WAIT_SECONDS}&run=${encodeURIComponent(run)}`;
         const state = await call<FanOutState>(
           'GET',
           path,

@@ -32,6 +32,12 @@ export const LABELS = {
 export const ANNOTATIONS = {
   /** Set it to a new value to have an object reconciled at once, as `flux reconcile` does. */
   reconcileRequestedAt: 'reconcile.tako.dev/requestedAt',
+  /** On a finished run: set it to the time, RFC 3339, to have what failed in its tree run again. Echoed in `status.retry`. */
+  retryAt: `${GROUP}/retry-at`,
+  /** Beside `retryAt`: the branches that are meant, names of runs or owner/repo, separated by commas. Absent: all that failed. */
+  retryOnly: `${GROUP}/retry-only`,
+  /** Beside `retryAt` on what is below a retried run, set by the operator: when that ends at the latest, RFC 3339. */
+  retryDeadline: `${GROUP}/retry-deadline`,
   /** On Pods: the commit that the run is pinned to. */
   revision: `${GROUP}/revision`,
   /** On Pods: SHA-256 of the tako.yml at that commit, hexadecimal. */

@@ -20,6 +20,8 @@ export const MAX_INPUT_BYTES = 16 * 1024;
 export const MAX_DETAILED_ERRORS = 100;
 /** Longest message of such an error, UTF-16 units: a sentence, and the last lines of the failed step's output. */
 export const MAX_ERROR_MESSAGE = 1_536;
+/** How many branches of a tree a retry may name. */
+export const MAX_CHOSEN = 32;
 /** How many skipped subscribers a parent names. */
 export const MAX_SKIPPED = 100;
 /** How many children a dry run lists. */
@@ -309,6 +311,25 @@ const fanOutSchema = z
   })
   .describe('What became of the event.');
 
+const retryStatusSchema = z
+  .object({
+    requestedAt: z
+      .string()
+      .max(64)
+      .describe('The annotation tako.dev/retry-at that was acted on last. The same value is never acted on again.'),
+    message: z.string().max(1024).describe('What became of it: what runs again, or why nothing does.'),
+    count: count('How often the run was retried.'),
+    startTime: time('When the operator began the retry. Time limits count from then.').optional(),
+    deadline: time('When the retried tree ends at the latest.').optional(),
+    only: z
+      .array(z.string().max(255))
+      .max(MAX_CHOSEN)
+      .optional()
+      .describe('The branches that were chosen, as in the annotation tako.dev/retry-only.'),
+    attempts: count('Attempts of the run before the retry.').optional(),
+  })
+  .describe('The last retry of the finished run.');
+
 const detailedErrorSchema = z.object({
   repository: z.string().max(255).describe('owner/repo.'),
   workflow: z.string().max(128).describe('Name of the workflow.'),
@@ -385,6 +406,7 @@ export const takoRunStatusSchema = z
         'What went wrong below this run, at any depth: the first runs that ended without success, those left out that failed only because of others below them. Of a run in another namespace only its end and the error type are told.',
       ),
     detailedErrorsOmitted: count('Errors that are not listed.').optional(),
+    retry: retryStatusSchema.optional(),
     timeoutExceeded: z.boolean().optional().describe('Whether the time limit ended the run.'),
   })
   .describe('How the run stands.');
@@ -403,6 +425,7 @@ export type RetainedWorkspace = z.infer<typeof retainedWorkspaceSchema>;
 export type StepStatus = z.infer<typeof stepStatusSchema>;
 export type SkippedSubscriber = z.infer<typeof skippedSchema>;
 export type PlannedRun = z.infer<typeof plannedSchema>;
+export type RetryStatus = z.infer<typeof retryStatusSchema>;
 export type DetailedError = z.infer<typeof detailedErrorSchema>;
 
 export const TERMINAL_PHASES: ReadonlySet<Phase> = new Set(['Succeeded', 'Failed', 'TimedOut', 'Canceled']);

@@ -22,10 +22,22 @@ export function runDeadline({ createdMs, startedMs, timeoutMs, inheritedMs }: Ru
   return startedMs === undefined ? inheritedMs : Math.min(startedMs + timeoutMs, inheritedMs);
 }
 
-/** The deadline that a run has from its tree; absent for a root. */
-export function inheritedDeadline(run: Pick<RunObject, 'spec'>): number | undefined {
-  const deadline = run.spec.parent?.deadline;
+/** The deadline that a run has from its tree, that of its last retry when there was one; absent for a root. */
+export function inheritedDeadline({ spec, status }: Pick<RunObject, 'spec' | 'status'>): number | undefined {
+  const deadline = status?.retry?.deadline ?? spec.parent?.deadline;
   return deadline === undefined ? undefined : Date.parse(deadline);
+}
+
+/** From when on the time of a run counts, milliseconds since the epoch: its creation, or its last retry. */
+export function countedFrom({ metadata, status }: Pick<RunObject, 'metadata' | 'status'>): number {
+  return Date.parse(status?.retry?.startTime ?? metadata.creationTimestamp ?? '');
+}
+
+/** When a run started, milliseconds since the epoch, as far as is known: what was before its last retry does not count. */
+export function startedAt(run: Pick<RunObject, 'metadata' | 'status'>): number | undefined {
+  const { startTime, retry } = run.status ?? {};
+  if (startTime === undefined) return undefined;
+  return retry?.startTime === undefined ? Date.parse(startTime) : Math.max(Date.parse(startTime), countedFrom(run));
 }
 
 export interface TimeoutBounds {

@@ -11,6 +11,8 @@ import { type RunManifest, type RunObject, runIdentity } from './objects.ts';
 export interface EventRunOptions {
   /** Id of the step. */
   readonly step: string;
+  /** Which of the step's fan-outs it is, from 0. */
+  readonly generation?: number | undefined;
   /** owner/repo of the run that has the step. */
   readonly slug: string;
   readonly event: RunEvent;
@@ -37,12 +39,16 @@ const INHERITED = [
  * always has the same name, and with the same options the same `fanOutFingerprint`, whenever it is asked for.
  */
 export function eventRun(run: RunObject, options: EventRunOptions): RunManifest {
-  const { step, slug, event, waitForChildren, timeoutMs, concurrencyLimit, idempotent, deadlineMs } = options;
+  const { step, generation, slug, event, waitForChildren, timeoutMs, concurrencyLimit, idempotent, deadlineMs } =
+    options;
   const identity = runIdentity(run);
   return {
     apiVersion: API_VERSION,
     kind: 'TakoRun',
-    metadata: descendantMetadata(run, { namespace: identity.namespace, name: fanOutRunName(identity, step) }),
+    metadata: descendantMetadata(run, {
+      namespace: identity.namespace,
+      name: fanOutRunName(identity, step, generation),
+    }),
     spec: {
       event,
       waitForChildren,

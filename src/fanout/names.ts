@@ -36,9 +36,10 @@ export function podName(run: NamedRun, attempt: number): string {
   return `${readable(run.name)}-${shortHash('pod', run.uid, String(attempt))}`;
 }
 
-/** Name of the event run that a fan-out step creates. */
-export function fanOutRunName(run: NamedRun, step: string): string {
-  return `${readable(`${withoutHash(run.name)}-${step}`)}-${shortHash('fan-out', run.uid, step)}`;
+/** Name of the event run that a fan-out step creates; `generation` counts those that one step has, from 0. */
+export function fanOutRunName(run: NamedRun, step: string, generation = 0): string {
+  const hash = shortHash('fan-out', run.uid, step, ...(generation === 0 ? [] : [String(generation)]));
+  return `${readable(`${withoutHash(run.name)}-${step}`)}-${hash}`;
 }
 
 /** Name of the ConfigMap that holds what an attempt could not report in its Pod's termination message. */

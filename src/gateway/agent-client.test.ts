@@ -41,7 +41,7 @@ describe('the agent and the gateway', () => {
     const { client, runs, run } = await startAgent();
     const name = fanOutRunName(run.metadata, 'publish');
     expect(await client.fanOut('publish', request, signal)).toEqual({ run: name, finished: false });
-    const ended = client.waitForFanOut('publish', signal);
+    const ended = client.waitForFanOut('publish', name, signal);
     await until('the agent waits', () => runs.waiting === 1);
     runs.report({ namespace: 'team', name }, { phase: 'Failed', message: '1 of 2 children failed' });
     expect(await ended).toEqual({ run: name, phase: 'Failed', finished: true, message: '1 of 2 children failed' });

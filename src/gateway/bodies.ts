@@ -62,10 +62,22 @@ export function parseResultBody(body: unknown): ResultBody {
 /** Longest wait of a long poll, seconds. Whoever wants to wait longer asks again. */
 const MAX_WAIT_SECONDS = 60;
 
-/** Query of GET /v1/fan-outs/:step: seconds to wait, 0 when not given, never more than `MAX_WAIT_SECONDS`. */
-export function parseWaitSeconds(query: unknown): number {
-  const { waitSeconds } = parse(z.object({ waitSeconds: z.coerce.number().min(0).default(0) }), query, 'query');
-  return Math.min(waitSeconds, MAX_WAIT_SECONDS);
+const fanOutQuerySchema = z.object({
+  waitSeconds: z.coerce.number().min(0).default(0),
+  run: z
+    .string()
+    .max(253)
+    .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/)
+    .optional(),
+});
+
+/**
+ * Query of GET /v1/fan-outs/:step: seconds to wait, 0 when not given, never more than `MAX_WAIT_SECONDS`; and the name of the child run, as
+ * PUT has answered it. Without it the step's first one is meant.
+ */
+export function parseFanOutQuery(query: unknown): { waitSeconds: number; run?: string | undefined } {
+  const { waitSeconds, run } = parse(fanOutQuerySchema, query, 'query');
+  return { waitSeconds: Math.min(waitSeconds, MAX_WAIT_SECONDS), run };
 }
 
 function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.output<Schema> {

@@ -28,6 +28,14 @@ export interface GatewayRuns {
   get(run: ObjectName, signal: AbortSignal): Promise<LiveRun | undefined>;
   /** Creates a run; undefined when the name is taken. */
   create(run: RunManifest, signal: AbortSignal): Promise<LiveRun | undefined>;
+  /** Cancels a run, when it is there and has not ended. */
+  cancel(run: ObjectName, signal: AbortSignal): Promise<void>;
+  /** Tells a finished run below a retried one to take the retry up; `deadline` is RFC 3339. Undefined when it is gone. */
+  retry(
+    run: ObjectName,
+    order: { readonly requestedAt: string; readonly deadline: string },
+    signal: AbortSignal,
+  ): Promise<LiveRun | undefined>;
   /**
    * Waits until the run is as asked for, by the store. Resolves with it, with undefined when there is none, and with how it stands when the
    * signal is aborted, which is no error here.

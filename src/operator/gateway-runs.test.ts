@@ -8,6 +8,7 @@ import { createGatewayRuns } from './gateway-runs.ts';
 const client = {
   get: () => Promise.reject(new Error('not called')),
   create: () => Promise.reject(new Error('not called')),
+  mergePatch: () => Promise.reject(new Error('not called')),
 };
 const attempts = [{ number: 1, podName: 'pod', podUID: 'pod-1' }];
 const ref = { namespace: 'team', name: 'core-lib-release' };

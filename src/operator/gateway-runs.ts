@@ -3,7 +3,9 @@ import { takoRuns } from '../api/resources.ts';
 import { milliseconds } from '../controllers/run/durations.ts';
 import { RUN_INDEXES } from '../controllers/run/indexes.ts';
 import type { LiveRepository, LiveRun } from '../controllers/run/observed.ts';
-import { inheritedDeadline, runDeadline } from '../fanout/deadline.ts';
+import { createTakoRunRunner } from '../controllers/run/runner.ts';
+import { tellOfRetry } from '../controllers/run/tell-of-retry.ts';
+import { countedFrom, inheritedDeadline, runDeadline, startedAt } from '../fanout/deadline.ts';
 import type { GatewayRuns } from '../gateway/runs.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isApiError } from '../kube/errors.ts';
@@ -11,7 +13,7 @@ import { configMaps, keyOf } from '../kube/objects.ts';
 import type { ReadonlyStore } from '../kube/store.ts';
 
 export interface GatewayRunsOptions {
-  readonly client: Pick<KubeClient, 'get' | 'create'>;
+  readonly client: Pick<KubeClient, 'get' | 'create' | 'mergePatch'>;
   readonly runs: ReadonlyStore<LiveRun>;
   readonly repositories: ReadonlyStore<LiveRepository>;
   readonly defaultTimeoutMs: number;
@@ -20,6 +22,7 @@ export interface GatewayRunsOptions {
 /** The cluster as the gateway uses it: reads from the stores that every replica has, writes through the client. */
 export function createGatewayRuns({ client, runs, repositories, defaultTimeoutMs }: GatewayRunsOptions): GatewayRuns {
   const waiters = createWaiters();
+  const runner = createTakoRunRunner(client);
   runs.subscribe(event => waiters.wake(event.key));
   return {
     findByPodUid(podUid) {
@@ -37,8 +40,8 @@ export function createGatewayRuns({ client, runs, repositories, defaultTimeoutMs
           artifacts: repository?.status?.artifacts ?? ['default'],
         },
         deadlineMs: runDeadline({
-          createdMs: Date.parse(run.metadata.creationTimestamp),
-          startedMs: Date.parse(run.status?.startTime ?? run.metadata.creationTimestamp),
+          createdMs: countedFrom(run),
+          startedMs: startedAt(run) ?? countedFrom(run),
           timeoutMs: milliseconds(run.spec.timeout ?? repository?.spec.runTemplate?.timeout, defaultTimeoutMs),
           ...(inheritedMs === undefined ? {} : { inheritedMs }),
         }),
@@ -47,6 +50,8 @@ export function createGatewayRuns({ client, runs, repositories, defaultTimeoutMs
     get: (ref, signal) => undefinedWhen('notFound', client.get(takoRuns, ref, { signal })) as never,
     create: (manifest, signal) =>
       undefinedWhen('alreadyExists', client.create(takoRuns, manifest as TakoRun, { signal })) as never,
+    cancel: (ref, signal) => runner.cancel(ref, { signal }),
+    retry: (ref, order, signal) => undefinedWhen('notFound', tellOfRetry(client, ref, { ...order, signal })) as never,
     async waitForRun(ref, condition, signal) {
       const key = keyOf(ref);
       const current = () => runs.get(key) as never;

@@ -11,6 +11,7 @@ import type { Action, Decision } from './decision.ts';
 import type { LiveRun } from './observed.ts';
 import type { ReleasedPods } from './released.ts';
 import { clip, rfc3339, wellFormed } from './status.ts';
+import { tellOfRetry } from './tell-of-retry.ts';
 import type { PodRefusal } from './workflow-observation.ts';
 
 export interface ApplyContext {
@@ -98,6 +99,10 @@ export async function applyAction(run: LiveRun, action: Action, context: ApplyCo
       return await releasePod(client, { namespace, ...action }, context.released, signal);
     case 'cancelRun':
       return await context.runner.cancel({ namespace: action.namespace, name: action.name }, { signal });
+    case 'retryRun': {
+      const { requestedAt, deadline, ...ref } = action;
+      return await ignoreGone(tellOfRetry(client, ref, { requestedAt, deadline, signal }));
+    }
     case 'deleteRun':
       return await ignoreGone(
         client.delete(

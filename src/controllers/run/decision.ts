@@ -12,6 +12,15 @@ export type Action =
   /** Drops the tracking finalizer, after the outcome is in the status. */
   | { readonly kind: 'releasePod'; readonly name: string; readonly uid: string; readonly finalizers: readonly string[] }
   | { readonly kind: 'cancelRun'; readonly namespace: string; readonly name: string }
+  /** Tells a finished run below a retried one to be retried too. */
+  | {
+      readonly kind: 'retryRun';
+      readonly namespace: string;
+      readonly name: string;
+      readonly requestedAt: string;
+      /** RFC 3339. */
+      readonly deadline: string;
+    }
   | { readonly kind: 'deleteRun'; readonly namespace: string; readonly name: string; readonly uid: string }
   /** Those in the namespace of the run. */
   | { readonly kind: 'deleteChildren' }

@@ -1,5 +1,6 @@
-import { inheritedDeadline, runDeadline } from '../../fanout/deadline.ts';
+import { countedFrom, inheritedDeadline, runDeadline } from '../../fanout/deadline.ts';
 import type { RunObject } from '../../fanout/objects.ts';
+import type { Below } from '../../fanout/retry-tree.ts';
 import { milliseconds } from './durations.ts';
 import type { Expansion } from './expand.ts';
 import type { LiveRun } from './observed.ts';
@@ -17,13 +18,16 @@ export interface EventObservation {
   /** Whether the store shows all children that were created. */
   readonly settled: boolean;
   readonly lineage: Lineage;
+  /** The run that started this one, while it exists. */
+  readonly parent?: LiveRun | undefined;
+  readonly below: Below;
   /** What matching gave; only while the event is not expanded. Its children exist already, unless it is a dry run. */
   readonly expansion?: Expansion | undefined;
 }
 
 /** When an event run ends at the latest, milliseconds since the epoch. */
 export function eventDeadline({ run, options }: Pick<EventObservation, 'run' | 'options'>): number {
-  const createdMs = Date.parse(run.metadata.creationTimestamp);
+  const createdMs = countedFrom(run);
   const inheritedMs = inheritedDeadline(run);
   return runDeadline({
     createdMs,

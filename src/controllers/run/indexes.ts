@@ -1,5 +1,6 @@
 import { CHILDREN_FINALIZER } from '../../api/meta.ts';
 import { isTerminal } from '../../api/takorun.ts';
+import type { RunObject } from '../../fanout/objects.ts';
 import { isElsewhere, startedBy } from '../../fanout/parentage.ts';
 import { keyOf } from '../../kube/objects.ts';
 import type { ReadonlyStore, StoreEvent } from '../../kube/store.ts';
@@ -79,4 +80,9 @@ export function duplicatesConcerned(runs: ReadonlyStore<LiveRun>, event: StoreEv
     if (isSame && old.status?.fanOut?.expanded === object.status?.fanOut?.expanded) return [];
   }
   return runs.byIndex(RUN_INDEXES.duplicateOf, event.key).map(({ metadata }) => keyOf(metadata));
+}
+
+/** Finds the runs that a run started. */
+export function below(runs: ReadonlyStore<LiveRun>): (run: RunObject) => readonly LiveRun[] {
+  return ({ metadata }) => runs.byIndex(RUN_INDEXES.parent, metadata.uid ?? '');
 }

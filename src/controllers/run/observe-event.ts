@@ -8,8 +8,8 @@ import { ChildRefusedError, isRefusal, refusedHere } from './child-refused.ts';
 import { type ClaimContext, claimEvent, peekClaim } from './event-claim.ts';
 import { type EventObservation, eventDeadline } from './event-observation.ts';
 import { type ExpandContext, type Expansion, expandEvent } from './expand.ts';
-import { RUN_INDEXES } from './indexes.ts';
-import { lineageOf } from './lineage.ts';
+import { below, RUN_INDEXES } from './indexes.ts';
+import { lineageOf, parentOf } from './lineage.ts';
 import type { LiveRun } from './observed.ts';
 import type { RunOptions } from './options.ts';
 import type { TreeBudget } from './tree-budget.ts';
@@ -42,7 +42,16 @@ export async function observeEvent(
   const children = runs.byIndex(RUN_INDEXES.parent, run.metadata.uid);
   for (const child of children) expectations.creationObserved(key, child.metadata.name);
   const settled = expectations.satisfied(key);
-  const observation: EventObservation = { run, now, options, children, settled, lineage: lineageOf(run, runs) };
+  const observation: EventObservation = {
+    run,
+    now,
+    options,
+    children,
+    settled,
+    lineage: lineageOf(run, runs),
+    parent: parentOf(run, runs),
+    below: below(runs),
+  };
   if (run.status?.fanOut?.expanded === true) {
     if (!settled) return undefined;
     budget.release(key);

@@ -2,14 +2,15 @@ import { createHash } from 'node:crypto';
 import { RESULT_KEY, type ResultBody } from '../../agent/contract.ts';
 import { isTerminal } from '../../api/takorun.ts';
 import { keepsPodWaiting } from '../../fanout/last-position.ts';
+import { currentFanOuts } from '../../fanout/step-fan-outs.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isApiError } from '../../kube/errors.ts';
 import { configMaps, controllerOf, keyOf, pods as podResource } from '../../kube/objects.ts';
 import type { ReadonlyStore } from '../../kube/store.ts';
 import type { Held } from '../../queue/types.ts';
 import type { Admission } from './admission.ts';
-import { POD_INDEXES, RUN_INDEXES } from './indexes.ts';
-import { ancestorsOf, lineageOf } from './lineage.ts';
+import { below, POD_INDEXES, RUN_INDEXES } from './indexes.ts';
+import { ancestorsOf, lineageOf, parentOf } from './lineage.ts';
 import { type LiveRepository, type LiveRun, type ObservedPod, projectPod } from './observed.ts';
 import type { RunOptions } from './options.ts';
 import { planBackoff } from './plan-retry.ts';
@@ -47,13 +48,19 @@ export async function observeWorkflow(
   const spec = run.spec.workflow!;
   const pods = await podsOf(run, context, signal);
   const repository = repositories.get(keyOf({ namespace, name: spec.repositoryRef.name }));
+  const parent = parentOf(run, runs);
   const base: WorkflowObservation = {
     run,
     now,
     options: context.options,
     pods,
-    fanOuts: runs.byIndex(RUN_INDEXES.parent, run.metadata.uid).filter(({ spec }) => spec.event !== undefined),
+    fanOuts: currentFanOuts(
+      run.metadata,
+      runs.byIndex(RUN_INDEXES.parent, run.metadata.uid).filter(({ spec }) => spec.event !== undefined),
+    ),
     lineage: lineageOf(run, runs),
+    parent,
+    below: below(runs),
     repository,
     gatewayCa: context.gatewayCa(),
     ...(await storedResult(run, pods, context, signal)),
@@ -189,10 +196,14 @@ async function storedResult(
   return {};
 }
 
-/** Every attempt runs the commit of the first one. */
-function pinned({ status }: LiveRun, spec: WorkflowSpec): WorkflowSpec {
+/** Every attempt runs the commit of the first one, until the finished run is retried. */
+function pinned({ spec: { parent }, status }: LiveRun, spec: WorkflowSpec): WorkflowSpec {
   const isRetry = (status?.attempts ?? []).length > 0 && status?.revision !== undefined;
-  return isRetry ? { ...spec, ref: status.revision } : spec;
+  if (isRetry) return { ...spec, ref: status.revision };
+  if (parent === undefined || status?.retry?.startTime === undefined) return spec;
+  // The commit of a child is that of its creation. It is retried because the repository was put right since.
+  const { ref: _, ...current } = spec;
+  return current;
 }
 
 /** The event that started the run, for its templates. */

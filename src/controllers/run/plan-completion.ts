@@ -1,6 +1,8 @@
 import { AGENT_CONTAINER, type AgentResult } from '../../agent/contract.ts';
 import { isTerminal } from '../../api/takorun.ts';
-import { type Completion, type PodOutcome, workflowCompletion } from '../../fanout/completion.ts';
+import { type Completion, type FanOutOutcome, type PodOutcome, workflowCompletion } from '../../fanout/completion.ts';
+import { isDue } from '../../fanout/retry-tree.ts';
+import { isAbandoned } from '../../fanout/step-fan-outs.ts';
 import type { Action, Decision } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import { fanOutSummary } from './fan-out-summary.ts';
@@ -26,7 +28,11 @@ export function planCompletion(
 ): Decision {
   const { run, now, fanOuts } = observation;
   const byStep = new Map(fanOuts.map(fanOut => [stepOf(fanOut), fanOut]));
-  const unseen = (agent.waitFor ?? []).filter(step => !byStep.has(step));
+  const attemptStart = (changes.attempts ?? run.status?.attempts)?.at(-1)?.startTime;
+  const unseen = (agent.waitFor ?? []).filter(step => {
+    const found = byStep.get(step);
+    return found === undefined || isAbandoned(found, attemptStart);
+  });
   const podsDone = now - latestPodTime(observation);
   // A run that is Waiting has seen them: what is not there now was deleted.
   const mayStillAppear = run.status?.phase !== 'Waiting' && podsDone < FAN_OUT_VISIBLE_MS;
@@ -34,12 +40,19 @@ export function planCompletion(
 
   const completion = workflowCompletion({
     pod: podOutcome(agent),
-    fanOuts: new Map([...byStep].map(([step, fanOut]) => [step, { ...fanOut.status, phase: fanOut.status?.phase }])),
+    fanOuts: new Map([...byStep].map(([step, fanOut]) => [step, outcomeOf(fanOut, observation)])),
     cancel: run.spec.cancel === true,
     deadlineMs: deadlineOf(observation, startOf(observation)),
     now,
   });
   return decide(observation, completion, { ...changes, ...fanOutSummary(fanOuts) });
+}
+
+/** One that failed and is still to take the run's retry up has not ended. */
+function outcomeOf(fanOut: LiveRun, { run, below }: WorkflowObservation): FanOutOutcome {
+  const { phase, errorType, message } = fanOut.status ?? {};
+  const isOpen = phase !== 'Succeeded' && isDue(fanOut, run.status?.retry, below);
+  return isOpen ? { phase: 'Pending' } : { phase, errorType, message };
 }
 
 function podOutcome(agent: AgentVerdict): PodOutcome {

@@ -2,7 +2,15 @@ import { isTerminal } from '../../api/takorun.ts';
 import { type Completion, eventCompletion } from '../../fanout/completion.ts';
 import { detailedErrors } from '../../fanout/errors.ts';
 import type { RunObject } from '../../fanout/objects.ts';
-import { childrenText, childState, summarise, treeSummary, unfinishedCount } from '../../fanout/summary.ts';
+import { isDue } from '../../fanout/retry-tree.ts';
+import {
+  type ChildState,
+  childrenText,
+  childState,
+  summarise,
+  treeSummary,
+  unfinishedCount,
+} from '../../fanout/summary.ts';
 import type { Action, Decision, EventIntent } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import { type EventObservation, eventDeadline } from './event-observation.ts';
@@ -19,7 +27,7 @@ export function planChildrenOf(
   const { run, now, children } = observation;
   const fanOut = changes.fanOut ?? run.status?.fanOut;
   const expected = fanOut?.triggeredCount ?? 0;
-  const states = children.map(child => childState(child));
+  const states = children.map(child => stateOf(child, observation));
   const summary = summarise(states, expected);
   const errors = detailedErrors(states, { namespace: run.metadata.namespace! });
   const below: Partial<StatusBody> = {
@@ -50,11 +58,29 @@ export function planChildrenOf(
   return { ...decision, events: [...events, ...decision.events] };
 }
 
+/** A child that failed and is still to take its parent's retry up has not ended. */
+function stateOf(child: RunObject, { run, below }: EventObservation): ChildState {
+  const state = childState(child);
+  const isOpen = state.phase !== 'Succeeded' && isDue(child, run.status?.retry, below);
+  return isOpen ? { ...state, phase: 'Pending' } : state;
+}
+
 /** Whether a run that has ended still counts children that it did not wait for. */
-export function isStillCounting({ run, children }: EventObservation): boolean {
+export function isStillCounting(observation: EventObservation): boolean {
+  const { run, children } = observation;
   const { childrenSummary: below, treeSummary: tree, fanOut } = run.status ?? {};
   const open = [below, tree].some(summary => summary !== undefined && unfinishedCount(summary) > 0);
-  return open && fanOut?.expanded === true && children.length > 0;
+  return (open || isRetrying(observation)) && fanOut?.expanded === true && children.length > 0;
+}
+
+/** Whether something is repeated below a run that stays as it ended: it succeeded without waiting for that. */
+function isRetrying({ run, children, below }: EventObservation): boolean {
+  const retry = run.status?.retry;
+  if (retry?.startTime === undefined) return false;
+  return children.some(child => {
+    const { phase, treeSummary: tree } = child.status ?? {};
+    return !isTerminal(phase) || (tree !== undefined && unfinishedCount(tree) > 0) || isDue(child, retry, below);
+  });
 }
 
 /** Ends the children that have not ended and were not told to. */

@@ -1,4 +1,5 @@
 import { isTerminal } from '../../api/takorun.ts';
+import { countedFrom } from '../../fanout/deadline.ts';
 import { eventFingerprint } from '../../fanout/fingerprint.ts';
 import type { Decision, EventIntent } from './decision.ts';
 import { NOTHING } from './decision.ts';
@@ -8,6 +9,7 @@ import type { Expansion, Matching } from './expand.ts';
 import { planDuplicate } from './plan-duplicate.ts';
 import { cancelChildren, isStillCounting, planChildrenOf } from './plan-event-children.ts';
 import { planFinished } from './plan-finished.ts';
+import { takeUpRetry, tellingOfRetry } from './plan-retry-tree.ts';
 import { boundPlanned, boundSkipped, rfc3339, type StatusBody } from './status.ts';
 import { unsupportedMessage } from './unsupported.ts';
 import { ENDING_LOOK_MS } from './workflow-observation.ts';
@@ -20,6 +22,26 @@ const LOOK_AGAIN_MS = 5_000;
 
 /** Decides what happens next with an event. Pure: the same observation gives the same decision. */
 export function planEventRun(observation: EventObservation): Decision {
+  const { run, children, below } = observation;
+  return (
+    takeUpEventRetry(observation) ??
+    tellingOfRetry(planEvent(observation), { run, children, below, deadlineMs: eventDeadline(observation) })
+  );
+}
+
+function takeUpEventRetry(observation: EventObservation): Decision | undefined {
+  const { fanOut } = observation.run.status ?? {};
+  return takeUpRetry(observation.run, observation, {
+    again: (changes, message) => holdEvent(observation, 'Pending', 'Retrying', message, changes),
+    below: (changes, message) =>
+      holdEvent(observation, 'Waiting', 'Retrying', message, {
+        ...changes,
+        fanOut: { ...fanOut, completionTime: undefined },
+      }),
+  });
+}
+
+function planEvent(observation: EventObservation): Decision {
   const { run, now } = observation;
   if (isTerminal(run.status?.phase) && !isStillCounting(observation)) return planFinished({ ...observation, pods: [] });
   if (run.status?.fanOut?.expanded === true) return planChildrenOf(observation, {}, []);
@@ -54,7 +76,7 @@ function planExpansion(observation: EventObservation, expansion: Expansion): Dec
     case 'failed':
       return fail(observation, expansion);
     case 'waiting': {
-      const left = Date.parse(run.metadata.creationTimestamp) + options.repositoryTimeoutMs - now;
+      const left = countedFrom(run) + options.repositoryTimeoutMs - now;
       if (left <= 0) return fail(observation, expansion);
       const { reason, message } = expansion;
       const known = run.status?.conditions?.find(condition => condition.type === 'Ready')?.reason === reason;

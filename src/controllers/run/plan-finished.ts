@@ -1,5 +1,6 @@
 import { TRACKING_FINALIZER } from '../../api/meta.ts';
 import { isTerminal } from '../../api/takorun.ts';
+import { countedFrom } from '../../fanout/deadline.ts';
 import type { RunObject } from '../../fanout/objects.ts';
 import { isElsewhere } from '../../fanout/parentage.ts';
 import type { Action, Decision } from './decision.ts';
@@ -45,7 +46,8 @@ function podDue(pod: ObservedPod, { spec, status }: LiveRun, ended: number, { po
  * the run or its children when a time to live says so. Only the root of a tree has its children deleted; the rest goes with them.
  */
 export function planFinished({ run, now, options, pods, children, settled }: FinishedObservation): Decision {
-  const ended = Date.parse(run.status?.completionTime ?? run.metadata.creationTimestamp);
+  // One that succeeded stays so when what it did not wait for is retried.
+  const ended = Math.max(Date.parse(run.status?.completionTime ?? run.metadata.creationTimestamp), countedFrom(run));
   const actions: Action[] = releaseOfEnded({ run, children, settled });
   const times: number[] = [];
 

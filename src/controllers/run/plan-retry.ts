@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Attempt, ErrorType } from '../../api/takorun.ts';
+import { countedFrom } from '../../fanout/deadline.ts';
 import { decideRetry, type RetryPolicy, retryDelayMs, retryPolicy } from '../../fanout/retry-policy.ts';
 import type { Action, Decision } from './decision.ts';
-import type { ObservedPod } from './observed.ts';
+import type { LiveRun, ObservedPod } from './observed.ts';
 import { releaseActions } from './plan-finished.ts';
 import { isOver } from './pod-state.ts';
 import { heldPod, stopPod } from './retention.ts';
@@ -51,7 +52,7 @@ export function retryAttempt(
   const policy = policyOf(observation);
   const decision = decideRetry({
     failure: { errorType, reason },
-    attempts: last.number,
+    attempts: sinceRetry(run, last),
     policy,
     endedMs: endOf(last),
     deadlineMs: deadlineOf(observation, startOf(observation)),
@@ -95,7 +96,14 @@ export function planBackoff(observation: WorkflowObservation): Decision | undefi
 export function retryDueMs(observation: WorkflowObservation): number | undefined {
   const last = observation.run.status?.attempts?.at(-1);
   if (last?.completionTime === undefined) return undefined;
-  return endOf(last) + retryDelayMs(policyOf(observation), last.number, jitterOf(observation, last));
+  const attempts = sinceRetry(observation.run, last);
+  if (attempts === 0) return countedFrom(observation.run);
+  return endOf(last) + retryDelayMs(policyOf(observation), attempts, jitterOf(observation, last));
+}
+
+/** How many attempts there were since the run was retried as a whole, which starts the count anew. */
+function sinceRetry({ status }: LiveRun, { number }: Attempt): number {
+  return Math.max(0, number - (status?.retry?.attempts ?? 0));
 }
 
 function policyOf({ run, repository }: WorkflowObservation): RetryPolicy {

@@ -1,3 +1,4 @@
+import { countedFrom } from '../../fanout/deadline.ts';
 import type { Decision } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import { runIdOf } from './identity.ts';
@@ -78,7 +79,7 @@ function startedMs({ run }: WorkflowObservation): number | undefined {
 
 /** From when on the run waits for what it needs, milliseconds since the epoch. */
 function sinceMs(observation: WorkflowObservation): number {
-  return retryDueMs(observation) ?? Date.parse(observation.run.metadata.creationTimestamp);
+  return retryDueMs(observation) ?? countedFrom(observation.run);
 }
 
 function nextAttempt({ status }: LiveRun): number {

@@ -6,17 +6,46 @@ import { planWaiting } from './plan-completion.ts';
 import { planFinished } from './plan-finished.ts';
 import { planPod } from './plan-pod.ts';
 import { failAttempt } from './plan-retry.ts';
+import { takeUpRetry, tellingOfRetry } from './plan-retry-tree.ts';
 import { planStart } from './plan-start.ts';
 import { lastPod, withRetention } from './retention.ts';
 import type { StatusBody } from './status.ts';
-import { attemptOf, hasEnded, type WorkflowObservation } from './workflow-observation.ts';
+import { attemptOf, deadlineOf, hasEnded, startOf, type WorkflowObservation } from './workflow-observation.ts';
+import { hold } from './workflow-status.ts';
 
 /** Decides what happens next with a run of a workflow. Pure: the same observation gives the same decision. */
 export function planWorkflowRun(observation: WorkflowObservation): Decision {
-  return withRetention(observation, plan(observation));
+  return withRetention(observation, takeUpWorkflowRetry(observation) ?? planAndTell(observation));
 }
 
-function plan(observation: WorkflowObservation): Decision {
+function planAndTell(observation: WorkflowObservation): Decision {
+  const { run, fanOuts, below } = observation;
+  const decision = planWorkflow(observation);
+  // While its own part is repeated, the gateway tells those fan-outs that the steps come to.
+  if (run.status?.phase !== 'Waiting' && !isTerminal(run.status?.phase)) return decision;
+  const deadlineMs = deadlineOf(observation, startOf(observation));
+  return tellingOfRetry(decision, { run, children: fanOuts, below, deadlineMs });
+}
+
+/** What the status of a run whose steps are repeated no longer says: its first start is that of the first attempt. */
+const REPEATED = {
+  startTime: undefined,
+  revision: undefined,
+  steps: undefined,
+  stepsOmitted: undefined,
+  outputs: undefined,
+  resultRef: undefined,
+  retainedWorkspace: undefined,
+} as const satisfies Partial<StatusBody>;
+
+function takeUpWorkflowRetry(observation: WorkflowObservation): Decision | undefined {
+  return takeUpRetry(observation.run, observation, {
+    again: (changes, message) => hold(observation, 'Pending', 'Retrying', message, false, { ...changes, ...REPEATED }),
+    below: (changes, message) => hold(observation, 'Waiting', 'Retrying', message, false, changes),
+  });
+}
+
+function planWorkflow(observation: WorkflowObservation): Decision {
   const { run, pods } = observation;
   if (isTerminal(run.status?.phase)) {
     const finished = planFinished({ ...observation, children: observation.fanOuts, settled: true });
@@ -42,7 +71,9 @@ function podLost(observation: WorkflowObservation): Decision {
  */
 function laterNumbers({ run, fanOuts }: WorkflowObservation): StatusBody | undefined {
   const before = run.status?.treeSummary;
-  if (before === undefined || unfinishedCount(before) === 0) return undefined;
+  if (before === undefined) return undefined;
+  const below = fanOuts.flatMap(({ status }) => status?.treeSummary ?? []);
+  if ([before, ...below].every(summary => unfinishedCount(summary) === 0)) return undefined;
   const numbers = fanOutSummary(fanOuts);
   return (numbers.treeSummary?.total ?? 0) < before.total ? undefined : numbers;
 }

@@ -1,7 +1,8 @@
 import type { ResultBody } from '../../agent/contract.ts';
 import { LABELS } from '../../api/meta.ts';
 import type { Phase } from '../../api/takorun.ts';
-import { inheritedDeadline, runDeadline } from '../../fanout/deadline.ts';
+import { countedFrom, inheritedDeadline, runDeadline, startedAt } from '../../fanout/deadline.ts';
+import type { Below } from '../../fanout/retry-tree.ts';
 import type { Held } from '../../queue/types.ts';
 import { milliseconds } from './durations.ts';
 import type { LiveRepository, LiveRun, ObservedPod } from './observed.ts';
@@ -30,9 +31,12 @@ export interface WorkflowObservation {
   readonly options: RunOptions;
   /** Pods that the run controls. */
   readonly pods: readonly ObservedPod[];
-  /** Event runs that its fan-out steps created. */
+  /** Event runs that its fan-out steps created, of each step the last one. */
   readonly fanOuts: readonly LiveRun[];
   readonly lineage: Lineage;
+  /** The run that started this one, while it exists. */
+  readonly parent?: LiveRun | undefined;
+  readonly below: Below;
   /** Only looked up while there is no Pod. */
   readonly preparation?: Preparation | undefined;
   readonly repository?: LiveRepository | undefined;
@@ -66,7 +70,7 @@ export function deadlineOf(observation: WorkflowObservation, startedMs: number |
   const timeout = run.spec.timeout ?? repository?.spec.runTemplate?.timeout;
   const inheritedMs = inheritedDeadline(run);
   return runDeadline({
-    createdMs: Date.parse(run.metadata.creationTimestamp),
+    createdMs: countedFrom(run),
     startedMs: startedMs ?? observation.now,
     timeoutMs: milliseconds(timeout, options.defaultTimeoutMs),
     ...(inheritedMs === undefined ? {} : { inheritedMs }),
@@ -75,8 +79,9 @@ export function deadlineOf(observation: WorkflowObservation, startedMs: number |
 
 /** When the run started, as far as is known; else now. */
 export function startOf(observation: WorkflowObservation): number {
-  const started = observation.run.status?.startTime ?? observation.pods[0]?.metadata.creationTimestamp;
-  return started === undefined ? observation.now : Date.parse(started);
+  const { run, pods, now } = observation;
+  const created = pods.find(pod => !hasEnded(run, attemptOf(pod)))?.metadata.creationTimestamp;
+  return startedAt(run) ?? (created === undefined ? now : Date.parse(created));
 }
 
 /** Which attempt a Pod is, from 1. */

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { until } from '../../../test/fixtures/until.ts';
+import type { TakoRunStatus } from '../../api/takorun.ts';
 import { takoRunSpecSchema } from '../../api/takorun.ts';
 import { fanOutRunName } from '../../fanout/names.ts';
 import { ApiError, type ErrorClass } from '../../kube/errors.ts';
+import type { LiveRun } from '../runs.ts';
 import { buildLiveRun, startGateway } from '../testing/gateway-harness.ts';
 
 const path = '/v1/fan-outs/publish';
@@ -90,6 +92,63 @@ describe('PUT /v1/fan-outs/:step', () => {
         message: expect.stringContaining('with another event or other options'),
       },
     });
+  });
+
+  const later = '2026-01-01T00:10:00Z';
+  const wholeName = { name: 'core-lib-release', uid: 'uid-core-lib-release' };
+
+  /** The event run of the step, made by the first attempt, and a gateway whose caller is the second one. */
+  async function secondAttempt(changes: Partial<LiveRun['spec']> = {}, status: TakoRunStatus = {}) {
+    const harness = await startGateway();
+    await harness.call('PUT', path, { body });
+    const made = await harness.runs.get(child, AbortSignal.timeout(1_000));
+    const metadata = { ...made!.metadata, creationTimestamp: '2026-01-01T00:00:00Z' };
+    harness.runs.put({ ...made!, metadata, spec: { ...made!.spec, ...changes } });
+    const attempts = [{ number: 2, podName: 'release-1', podUID: 'pod-1', startTime: later }];
+    harness.runs.report(harness.run.metadata, { attempts, ...status });
+    return harness;
+  }
+  const other = { ...body, payload: { version: '1.4.1' } };
+
+  it('given another payload from a later attempt, then the old fan-out is canceled, and a new one takes its place', async () => {
+    const { call, runs } = await secondAttempt();
+    const next = fanOutRunName(wholeName, 'publish', 1);
+    expect(await call('PUT', path, { body: other })).toMatchObject({ status: 201, body: { run: next } });
+    expect((await runs.get(child, AbortSignal.timeout(1_000)))?.spec.cancel).toBe(true);
+    const created = await runs.get({ namespace: 'team', name: next }, AbortSignal.timeout(1_000));
+    expect(created?.spec).toMatchObject({ event: { payload: { version: '1.4.1' } }, parent: { step: 'publish' } });
+    // Asked again, as after an answer that was lost.
+    expect(await call('PUT', path, { body: other })).toMatchObject({ status: 200, body: { run: next } });
+    // Back to the first payload: what was canceled is not taken up again.
+    runs.put({ ...created!, metadata: { ...created!.metadata, creationTimestamp: '2026-01-01T00:01:00Z' } });
+    const third = fanOutRunName(wholeName, 'publish', 2);
+    expect(await call('PUT', path, { body })).toMatchObject({ status: 201, body: { run: third } });
+  });
+
+  it('given a canceled fan-out of an earlier attempt, then the same payload makes a new one', async () => {
+    const { call } = await secondAttempt({ cancel: true });
+    expect((await call('PUT', path, { body })).body.run).toBe(fanOutRunName(wholeName, 'publish', 1));
+  });
+
+  it('given a fan-out that failed before its run was retried, then it is retried too, and is not taken for ended', async () => {
+    const retry = { requestedAt: later, message: 'm', count: 1, startTime: later };
+    const { call, runs } = await secondAttempt({}, { retry });
+    runs.context = { ...runs.context, deadlineMs: Date.parse('2026-01-01T02:00:00Z') };
+    runs.report(child, { phase: 'Failed', completionTime: '2026-01-01T00:05:00Z', errorType: 'execution_failed' });
+    expect(await call('PUT', path, { body })).toMatchObject({
+      status: 200,
+      body: { run: child.name, finished: false },
+    });
+    const told = await runs.get(child, AbortSignal.timeout(1_000));
+    expect(told?.metadata.annotations).toEqual({
+      'tako.dev/retry-at': later,
+      'tako.dev/retry-deadline': '2026-01-01T02:00:00Z',
+    });
+    const get = `${path}?run=${child.name}`;
+    expect((await call('GET', get)).body).toMatchObject({ finished: false });
+    // It failed once more: that is its end.
+    runs.report(child, { retry, completionTime: '2026-01-01T00:20:00Z' });
+    expect((await call('GET', get)).body).toMatchObject({ finished: true, errorType: 'execution_failed' });
   });
 
   it('given a run of that name that is not its own, then that is a conflict, whatever the run claims', async () => {

@@ -1,14 +1,17 @@
 import type { FanOutRequest, FanOutState } from '../../agent/contract.ts';
 import { isTerminal, type RunEvent } from '../../api/takorun.ts';
+import { toTimestamp } from '../../fanout/deadline.ts';
 import { eventRun } from '../../fanout/event-run.ts';
 import { fanOutFingerprint } from '../../fanout/fingerprint.ts';
 import { ancestorsBelow, checkDepth, depthOf } from '../../fanout/lineage.ts';
 import { fanOutRunName } from '../../fanout/names.ts';
 import { type ObjectName, type RunManifest, runIdentity } from '../../fanout/objects.ts';
 import { isChildOf } from '../../fanout/parentage.ts';
+import { isDue } from '../../fanout/retry-tree.ts';
+import { isAbandoned, isOfEarlierAttempt, MAX_GENERATIONS } from '../../fanout/step-fan-outs.ts';
 import type { Cancel, Clock } from '../../kube/clock.ts';
 import { answerSignal, callerOf, type GatewayApp, type RouteDependencies } from '../app.ts';
-import { parseFanOutRequest, parseStepId, parseWaitSeconds } from '../bodies.ts';
+import { parseFanOutQuery, parseFanOutRequest, parseStepId } from '../bodies.ts';
 import { GatewayFailure } from '../failure.ts';
 import type { GatewayRuns, LiveRun, RunContext } from '../runs.ts';
 
@@ -23,19 +26,22 @@ export function registerFanOutRoutes(app: GatewayApp, dependencies: RouteDepende
     const step = parseStepId(request.params.step);
     const body = parseFanOutRequest(request.body);
     const signal = answerSignal(reply, clock, requestTimeoutMs);
-    const { run, created } = await startFanOut(runs, callerOf(request), step, body, signal);
-    return reply.code(created ? 201 : 200).send(stateOf(run));
+    const caller = callerOf(request);
+    const { run, created } = await startFanOut(runs, caller, step, body, signal);
+    return reply.code(created ? 201 : 200).send(stateOf(run, caller.run));
   });
 
   app.get<StepRoute>('/v1/fan-outs/:step', async (request, reply) => {
     const step = parseStepId(request.params.step);
-    const waitMs = parseWaitSeconds(request.query) * 1_000;
+    const query = parseFanOutQuery(request.query);
+    const waitMs = query.waitSeconds * 1_000;
     const { run } = callerOf(request);
+    const name = query.run ?? fanOutRunName(run.metadata, step);
     const signal = answerSignal(reply, clock, waitMs + requestTimeoutMs);
     const timer = timeLimit(clock, waitMs);
     try {
       const wait = AbortSignal.any([timer.signal, draining, signal]);
-      return stateOf(await findFanOut(runs, run, step, wait, signal));
+      return stateOf(await findFanOut(runs, run, { step, name }, wait, signal), run);
     } finally {
       timer.cancel();
     }
@@ -49,7 +55,10 @@ function timeLimit(clock: Clock, ms: number): { signal: AbortSignal; cancel: Can
   return { signal: controller.signal, cancel: clock.setTimeout(() => controller.abort(), ms) };
 }
 
-/** Creates the event run of a step, or finds the one that an earlier request, maybe of an earlier attempt, created. */
+/**
+ * Creates the event run of a step, or finds the one that an earlier request, maybe of an earlier attempt, created. One that an earlier
+ * attempt made of another event is canceled, and a new one takes its place.
+ */
 async function startFanOut(
   runs: GatewayRuns,
   context: RunContext,
@@ -57,19 +66,45 @@ async function startFanOut(
   request: FanOutRequest,
   signal: AbortSignal,
 ): Promise<{ run: LiveRun; created: boolean }> {
-  const manifest = manifestOf(context, step, request);
-  const created = await runs.create(manifest, signal);
-  if (created !== undefined) return { run: created, created: true };
-  const found = await runs.get(manifest.metadata, signal);
-  if (found === undefined) {
-    const message = `TakoRun ${nameOf(manifest.metadata)} was deleted a moment ago`;
-    throw new GatewayFailure(503, 'Conflict', message, { retry: true });
+  const attemptStart = context.run.status?.attempts?.at(-1)?.startTime;
+  for (let generation = 0; generation < MAX_GENERATIONS; generation += 1) {
+    const manifest = manifestOf(context, step, generation, request);
+    const created = await runs.create(manifest, signal);
+    if (created !== undefined) return { run: created, created: true };
+    const found = await runs.get(manifest.metadata, signal);
+    if (found === undefined) {
+      const message = `TakoRun ${nameOf(manifest.metadata)} was deleted a moment ago`;
+      throw new GatewayFailure(503, 'Conflict', message, { retry: true });
+    }
+    checkOwn(context.run, found);
+    const isOlder = isOfEarlierAttempt(found, attemptStart);
+    if (!isAbandoned(found, attemptStart) && isSameFanOut(manifest, found)) {
+      return { run: await retried(runs, context, found, signal), created: false };
+    }
+    if (!isOlder) {
+      throw conflict(found, `is what step ${step} sent before with another event or other options: start a new run`);
+    }
+    // First this, then its successor: what exists and is not canceled is the one that counts.
+    await runs.cancel(found.metadata, signal);
   }
-  checkSameFanOut(context.run, step, manifest, found);
-  return { run: found, created: false };
+  const message = `step ${step} has sent ${MAX_GENERATIONS} different events: start a new run`;
+  throw new GatewayFailure(409, 'FanOutConflict', message);
 }
 
-function manifestOf(context: RunContext, step: string, request: FanOutRequest): RunManifest {
+/** A fan-out that failed before its run was retried is retried with it, now that the same step sends the same event again. */
+async function retried(
+  runs: GatewayRuns,
+  { run, deadlineMs }: RunContext,
+  found: LiveRun,
+  signal: AbortSignal,
+): Promise<LiveRun> {
+  const retry = run.status?.retry;
+  if (retry === undefined || deadlineMs === undefined || !isDue(found, retry, () => [])) return found;
+  const order = { requestedAt: retry.requestedAt, deadline: toTimestamp(deadlineMs) };
+  return (await runs.retry(found.metadata, order, signal)) ?? found;
+}
+
+function manifestOf(context: RunContext, step: string, generation: number, request: FanOutRequest): RunManifest {
   const { run, repository, deadlineMs } = context;
   if (run.metadata.deletionTimestamp !== undefined || run.spec.cancel === true) {
     throw new GatewayFailure(
@@ -92,42 +127,52 @@ function manifestOf(context: RunContext, step: string, request: FanOutRequest): 
     ...(payload !== undefined && { payload }),
   };
   const options = { waitForChildren, timeoutMs, concurrencyLimit, idempotent, deadlineMs };
-  return eventRun(run, { step, slug: repository.slug, event, ...options });
+  return eventRun(run, { step, generation, slug: repository.slug, event, ...options });
 }
 
-function checkSameFanOut(run: LiveRun, step: string, wanted: RunManifest, found: LiveRun): void {
-  const conflict = (message: string) =>
-    new GatewayFailure(409, 'FanOutConflict', `TakoRun ${nameOf(found.metadata)} ${message}`);
-  if (!isChildOf(found, runIdentity(run))) throw conflict('exists and does not belong to this run: delete it');
-  if (found.metadata.deletionTimestamp !== undefined) throw conflict('is being deleted');
-  if (found.spec.event === undefined || fanOutFingerprint(found.spec) !== fanOutFingerprint(wanted.spec)) {
-    throw conflict(`is what step ${step} sent before with another event or other options: start a new run`);
-  }
+function conflict({ metadata }: LiveRun, message: string): GatewayFailure {
+  return new GatewayFailure(409, 'FanOutConflict', `TakoRun ${nameOf(metadata)} ${message}`);
+}
+
+function checkOwn(run: LiveRun, found: LiveRun): void {
+  if (!isChildOf(found, runIdentity(run))) throw conflict(found, 'exists and does not belong to this run: delete it');
+  if (found.metadata.deletionTimestamp !== undefined) throw conflict(found, 'is being deleted');
+}
+
+function isSameFanOut(wanted: RunManifest, found: LiveRun): boolean {
+  return found.spec.event !== undefined && fanOutFingerprint(found.spec) === fanOutFingerprint(wanted.spec);
 }
 
 /** Waits until the event run of a step ended or `wait` is aborted. */
 async function findFanOut(
   runs: GatewayRuns,
   run: LiveRun,
-  step: string,
+  { step, name }: { readonly step: string; readonly name: string },
   wait: AbortSignal,
   signal: AbortSignal,
 ): Promise<LiveRun> {
-  const ref = { namespace: run.metadata.namespace, name: fanOutRunName(run.metadata, step) };
-  const seen = await runs.waitForRun(ref, found => isTerminal(found?.status?.phase), wait);
+  const ref = { namespace: run.metadata.namespace, name };
+  const seen = await runs.waitForRun(ref, found => found !== undefined && hasEnded(found, run), wait);
   const found = seen ?? (await runs.get(ref, signal));
-  if (found === undefined || !isChildOf(found, runIdentity(run))) {
+  if (found === undefined || !isChildOf(found, runIdentity(run)) || found.spec.parent?.step !== step) {
     throw new GatewayFailure(404, 'FanOutNotFound', `step ${step} of run ${nameOf(run.metadata)} has no fan-out`);
   }
   return found;
 }
 
-function stateOf({ metadata, status }: LiveRun): FanOutState {
+/** One that is still to take the retry of its run up goes on. */
+function hasEnded(fanOut: LiveRun, run: LiveRun): boolean {
+  return isTerminal(fanOut.status?.phase) && !isDue(fanOut, run.status?.retry, () => []);
+}
+
+function stateOf(fanOut: LiveRun, run: LiveRun): FanOutState {
+  const { metadata, status } = fanOut;
+  const finished = hasEnded(fanOut, run);
   return {
     run: metadata.name,
-    finished: isTerminal(status?.phase),
+    finished,
     ...(status?.phase !== undefined && { phase: status.phase }),
-    ...(status?.errorType !== undefined && { errorType: status.errorType }),
+    ...(finished && status?.errorType !== undefined && { errorType: status.errorType }),
     ...(status?.message !== undefined && { message: status.message }),
   };
 }

@@ -1,3 +1,4 @@
+import { ANNOTATIONS } from '../../api/meta.ts';
 import type { TakoRunStatus } from '../../api/takorun.ts';
 import type { ObjectName } from '../../fanout/objects.ts';
 import type { ConfigMap } from '../../kube/objects.ts';
@@ -14,7 +15,7 @@ export interface MemoryRuns extends GatewayRuns {
   context: Omit<RunContext, 'run'>;
   configMaps: Map<string, ConfigMap>;
   /** Called before every call of the API; throw to make it fail. */
-  beforeCall: (call: 'get' | 'create' | 'getConfigMap' | 'createConfigMap') => void;
+  beforeCall: (call: 'get' | 'create' | 'cancel' | 'retry' | 'getConfigMap' | 'createConfigMap') => void;
   /** How many wait now. */
   readonly waiting: number;
 }
@@ -72,6 +73,21 @@ export function createMemoryRuns(): MemoryRuns {
       };
       memory.put(run);
       return run;
+    },
+    cancel: async (ref, signal) => {
+      signal.throwIfAborted();
+      memory.beforeCall('cancel');
+      const run = runs.get(keyOf(ref));
+      if (run !== undefined) memory.put({ ...run, spec: { ...run.spec, cancel: true } });
+    },
+    retry: async (ref, { requestedAt, deadline }, signal) => {
+      signal.throwIfAborted();
+      memory.beforeCall('retry');
+      const run = runs.get(keyOf(ref));
+      if (run === undefined) return undefined;
+      const annotations = { [ANNOTATIONS.retryAt]: requestedAt, [ANNOTATIONS.retryDeadline]: deadline };
+      memory.put({ ...run, metadata: { ...run.metadata, annotations } });
+      return runs.get(keyOf(ref));
     },
     waitForRun: async (ref, condition, signal) => {
       const current = (): LiveRun | undefined => runs.get(keyOf(ref));

@@ -256,8 +256,8 @@ describe('a fan-out step', () => {
     await world.kubelet.run(pod);
     const agent = await agentOf(world, pod);
     const request = { type: 'library_built', artifact: 'core', payload: { version: '1.4.0' }, waitForChildren: true };
-    await agent.fanOut('emit', request, AbortSignal.timeout(15_000));
-    const ended = agent.waitForFanOut('emit', AbortSignal.timeout(20_000));
+    const { run: name } = await agent.fanOut('emit', request, AbortSignal.timeout(15_000));
+    const ended = agent.waitForFanOut('emit', name, AbortSignal.timeout(20_000));
     const [emitted] = await world.children(run);
     await world.phase(emitted!, 'Waiting');
     const [child] = await world.children(emitted!);

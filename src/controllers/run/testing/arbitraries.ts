@@ -228,7 +228,7 @@ export function anyWorkflowObservation(): fc.Arbitrary<WorkflowObservation> {
         ),
       ),
     })
-    .map(observation => ({ ...observation, options: settings, gatewayCa: 'PEM' }));
+    .map(observation => ({ ...observation, options: settings, gatewayCa: 'PEM', below: () => [] }));
 }
 
 const anyChild: fc.Arbitrary<LiveRun> = fc
@@ -284,7 +284,7 @@ export function anyEventObservation(): fc.Arbitrary<EventObservation> {
       lineage: anyLineage,
       expansion: anyExpansion,
     })
-    .map(observation => ({ ...observation, options: settings }));
+    .map(observation => ({ ...observation, below: () => [], options: settings }));
 }
 
 /** Conditions that the API server would take. */

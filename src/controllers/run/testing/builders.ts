@@ -223,6 +223,7 @@ export function workflowObservation(changes: Partial<WorkflowObservation> = {}):
     pods: [],
     fanOuts: [],
     lineage: 'live',
+    below: () => [],
     repository: repository(),
     gatewayCa: 'PEM',
     ...changes,
@@ -238,6 +239,7 @@ export function eventObservation(changes: Partial<EventObservation> = {}): Event
     children: [],
     settled: true,
     lineage: 'live',
+    below: () => [],
     ...changes,
   };
 }
