@@ -22,6 +22,8 @@ export const LABELS = {
   rootUid: `${GROUP}/root-uid`,
   /** On Pods: which attempt of the run this is, from 1. */
   attempt: `${GROUP}/attempt`,
+  /** On volume claims: the name of the Pod that they were made for. */
+  pod: `${GROUP}/pod`,
   /** On Pods: `none` or `default`, what the steps asked for; a NetworkPolicy can select it. */
   network: `${GROUP}/network`,
   component: 'app.kubernetes.io/component',

@@ -39,6 +39,8 @@ export interface KubeClient {
   list<T extends KubeObject>(type: ResourceType<T>, options?: ListOptions): Promise<KubeList<T>>;
   /** Page after page, all from one snapshot; throws `gone` when that is lost on the way (after about 5 minutes). */
   listAll<T extends KubeObject>(type: ResourceType<T>, options?: ListOptions): AsyncGenerator<KubeList<T>, void, void>;
+  /** As `listAll`, but of each object only its metadata: a list of large objects stays small. */
+  listMetadata(type: ResourceType, options?: ListOptions): AsyncGenerator<KubeList<KubeObject>, void, void>;
   create<T extends KubeObject>(type: ResourceType<T>, object: T, options?: WriteOptions): Promise<Live<T>>;
   /** PUT. With metadata.resourceVersion, `conflict` when the object has changed since. */
   replace<T extends KubeObject>(type: ResourceType<T>, object: T, options?: WriteOptions): Promise<Live<T>>;
@@ -148,19 +150,28 @@ export function createKubeClient(config: ClusterConfig, options: ClientOptions =
   const list = async <T extends KubeObject>(
     type: ResourceType<T>,
     listOptions: ListOptions = {},
-  ): Promise<KubeList<T>> => withTypes(type, await send<KubeList<T>>(requests.list(type, listOptions), listOptions));
+    content: requests.ListContent = 'objects',
+  ): Promise<KubeList<T>> =>
+    withTypes(type, await send<KubeList<T>>(requests.list(type, listOptions, content), listOptions));
+
+  async function* pages<T extends KubeObject>(
+    type: ResourceType<T>,
+    listOptions: ListOptions,
+    content: requests.ListContent,
+  ): AsyncGenerator<KubeList<T>, void, void> {
+    let next: string | undefined = listOptions.continue;
+    do {
+      const page = await list(type, { limit: defaultPageSize, ...listOptions, continue: next }, content);
+      yield page;
+      next = page.metadata.continue;
+    } while (next !== undefined && next !== '');
+  }
 
   return {
     get: async (type, ref, call) => send(requests.get(type, ref), call),
-    list,
-    listAll: async function* (type, listOptions = {}) {
-      let next: string | undefined = listOptions.continue;
-      do {
-        const page = await list(type, { limit: defaultPageSize, ...listOptions, continue: next });
-        yield page;
-        next = page.metadata.continue;
-      } while (next !== undefined && next !== '');
-    },
+    list: (type, listOptions) => list(type, listOptions),
+    listAll: (type, listOptions = {}) => pages(type, listOptions, 'objects'),
+    listMetadata: (type, listOptions = {}) => pages(type, listOptions, 'metadata'),
     create: async (type, object, write) => send(requests.create(type, object, write), write),
     replace: async (type, object, write) => send(requests.replace(type, object, write), write),
     applyServerSide: async (type, configuration, apply) => send(requests.apply(type, configuration, apply), apply),

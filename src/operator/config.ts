@@ -145,6 +145,10 @@ export const configSchema = z.object({
     .max(10_000)
     .default(4)
     .describe('As many such runs a namespace may always have.'),
+  TAKO_CLEANUP_INTERVAL: durationVariable(
+    600_000,
+    'Time between two looks for what is left of deleted runs. An orphan is removed at the second look. 0s: never.',
+  ),
   TAKO_RUN_WORKERS: z.coerce.number().int().min(1).max(256).default(16).describe('Runs reconciled at the same time.'),
   TAKO_REPOSITORY_WORKERS: z.coerce
     .number()

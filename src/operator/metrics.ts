@@ -1,10 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { CleanupMetrics } from '../controllers/cleanup/cleanup.ts';
 import type { KubeMetrics } from '../kube/metrics.ts';
 
 /** The operator's metrics; docs/reference/metrics.md explains them. */
 export interface Metrics {
   readonly registry: Registry;
   readonly kube: KubeMetrics;
+  readonly cleanup: CleanupMetrics;
 }
 
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30];
@@ -78,6 +80,30 @@ export function createMetrics(): Metrics {
     labelNames: ['outcome'],
     registers,
   });
+  const removed = new Counter({
+    name: 'tako_cleanup_removed_total',
+    help: 'Orphans that the cleanup has removed, by kind',
+    labelNames: ['kind'],
+    registers,
+  });
+  const freed = new Counter({
+    name: 'tako_cleanup_removed_bytes_total',
+    help: 'Bytes of those orphans, by kind: the capacity of volume claims, the content of ConfigMaps',
+    labelNames: ['kind'],
+    registers,
+  });
+  const failures = new Counter({
+    name: 'tako_cleanup_failures_total',
+    help: 'Times that the cleanup could not look for, or remove, orphans of a kind',
+    labelNames: ['kind'],
+    registers,
+  });
+  const looks = new Histogram({
+    name: 'tako_cleanup_duration_seconds',
+    help: 'Looks of the cleanup',
+    buckets: [0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 300],
+    registers,
+  });
   const leader = new Gauge({
     name: 'leader_election_master_status',
     help: '1 when this replica leads',
@@ -101,6 +127,14 @@ export function createMetrics(): Metrics {
         reconciles.observe({ controller, result: outcome }, durationMs / 1_000),
       eventRecorded: ({ outcome }) => events.inc({ outcome }),
       leading: ({ name, leading }) => leader.set({ name }, leading ? 1 : 0),
+    },
+    cleanup: {
+      removed({ kind, bytes }) {
+        removed.inc({ kind });
+        freed.inc({ kind }, bytes);
+      },
+      failed: ({ kind }) => failures.inc({ kind }),
+      looked: ({ durationMs }) => looks.observe(durationMs / 1_000),
     },
   };
 }

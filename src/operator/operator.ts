@@ -1,4 +1,5 @@
 import { API_VERSION } from '../api/meta.ts';
+import { createCleanupController } from '../controllers/cleanup/cleanup.ts';
 import { createRepositoryReader } from '../controllers/repository/reader.ts';
 import { createRepositoryReconciler } from '../controllers/repository/reconciler.ts';
 import { createAdmission } from '../controllers/run/admission.ts';
@@ -156,6 +157,18 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
     reconcile: repositoryReconciler.reconcile,
   });
 
+  const cleanupController = createCleanupController({
+    ...stores,
+    client,
+    recorder,
+    clock,
+    logger,
+    namespaces: config.TAKO_WATCH_NAMESPACES,
+    intervalMs: config.TAKO_CLEANUP_INTERVAL,
+    metrics: metrics.cleanup,
+    kubeMetrics: metrics.kube,
+  });
+
   const gateway = createGateway({
     certificates,
     authenticate: createAuthenticator({
@@ -167,7 +180,11 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
   });
   const manager = createManager({
     reflectors,
-    controllers: [runController, repositoryController],
+    controllers: [
+      runController,
+      repositoryController,
+      ...(config.TAKO_CLEANUP_INTERVAL === 0 ? [] : [cleanupController]),
+    ],
     recorder,
     drainMs,
     logger,

@@ -1,4 +1,6 @@
 import { describe, expect } from 'vitest';
+import { LABELS, MANAGED_BY } from '../../src/api/meta.ts';
+import { persistentVolumeClaims } from '../../src/kube/objects.ts';
 import { outcome } from './fixture/run-handle.ts';
 import { test } from './fixture/tako.ts';
 
@@ -8,6 +10,44 @@ function withoutTerminal(command: string, script: string): string[] {
   expect([kubectl, words.slice(-3)]).toEqual(['kubectl', ['step-0', '--', 'sh']]);
   return [...words.filter(word => word !== '-it'), '-c', script];
 }
+
+describe('the cleanup', () => {
+  test('given a run that is deleted with --cascade=orphan, then the operator has the rights to remove what it leaves', async ({
+    tako,
+  }) => {
+    const spec = {
+      accessModes: ['ReadWriteOnce'],
+      storageClassName: 'local-path',
+      resources: { requests: { storage: '16Mi' } },
+    };
+    const run = await tako.steps([
+      { run: 'head -c 9000 /dev/zero | tr "\\0" x', produces: { outputs: { text: 'from_stdout' } } },
+    ]);
+    const { resultRef } = (await run.ended()).status ?? {};
+    expect(resultRef).toBeDefined();
+    // A claim as the Pod of a run has it, whose Pod is no more.
+    await tako.world.client.create(persistentVolumeClaims, {
+      apiVersion: 'v1',
+      kind: 'PersistentVolumeClaim',
+      metadata: {
+        name: 'left',
+        namespace: tako.namespace,
+        labels: { [LABELS.managedBy]: MANAGED_BY, [LABELS.pod]: 'a-pod-that-is-no-more' },
+      },
+      spec,
+    });
+    await tako.kubectl('delete', 'takorun', run.name, '--cascade=orphan');
+    await tako.wait(
+      'all that it left to be gone',
+      async () => {
+        const kinds = 'pods,persistentvolumeclaims,configmaps';
+        const left = await tako.kubectl('get', kinds, '-l', `${LABELS.managedBy}=${MANAGED_BY}`, '-o', 'name');
+        return left === '' ? true : undefined;
+      },
+      60_000,
+    );
+  });
+});
 
 describe('a retained workspace', () => {
   test('given a step that fails, when its workspace is to stay, then kubectl exec reads it, the run has ended, and the Pod ends on time', async ({

@@ -14,7 +14,7 @@ const PLACES = ['src/controllers/**/*.ts', 'src/fanout/**/*.ts', 'src/gateway/**
 const NO_REASONS = new Set([
   // Conditions, their states, phases, types of events.
   ...['Ready', 'Reconciling', 'Stalled', 'True', 'False', 'Unknown', 'Normal', 'Warning', 'Reconcile'],
-  ...['Pending', 'Queued', 'Running', 'Waiting', 'Failed', 'Skipped', 'PodScheduled', 'DisruptionTarget'],
+  ...['Pending', 'Queued', 'Running', 'Waiting', 'Failed', 'Skipped', 'PodScheduled', 'DisruptionTarget', 'Cleanup'],
   // Kinds, enumerations of Kubernetes and of the API.
   ...['Secret', 'ConfigMap', 'Lease', 'TakoRun', 'TakoRepository', 'File', 'Memory', 'Never', 'IfNotPresent'],
   ...['OnRootMismatch', 'RuntimeDefault', 'Background', 'Same', 'Selector', 'Tree', 'OnFailure'],

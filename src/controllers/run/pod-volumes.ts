@@ -1,5 +1,6 @@
-import { TOKEN_AUDIENCE } from '../../api/meta.ts';
+import { LABELS, MANAGED_BY, TOKEN_AUDIENCE } from '../../api/meta.ts';
 import type { TakoRepository } from '../../api/resources.ts';
+import { podName } from '../../fanout/names.ts';
 import type { Pod } from '../../kube/objects.ts';
 import type { StepContainerPlan } from '../../workflow/containers.ts';
 import type { PodInput } from './pod.ts';
@@ -76,13 +77,28 @@ export function allowedVolume(repository: TakoRepository, name: string): string 
   return `volume-${position}`;
 }
 
-function workspaceVolume({ run, repository }: PodInput): Volume {
+function workspaceVolume(input: PodInput): Volume {
+  const { run, repository } = input;
   const workspace = workspaceSource(run.spec, repository.spec);
   if (workspace.volumeClaimTemplate !== undefined) {
-    return { name: 'workspace', ephemeral: { volumeClaimTemplate: workspace.volumeClaimTemplate } } as Volume;
+    return { name: 'workspace', ephemeral: { volumeClaimTemplate: labelled(workspace.volumeClaimTemplate, input) } };
   }
   const { sizeLimit = '10Gi', medium } = workspace.emptyDir ?? {};
   return { name: 'workspace', emptyDir: { sizeLimit, ...(medium === undefined ? {} : { medium }) } };
+}
+
+type ClaimTemplate = NonNullable<NonNullable<Volume['ephemeral']>['volumeClaimTemplate']>;
+
+/** The claim belongs to its Pod. Labels tell whose it is should somebody take its owner away. */
+function labelled(template: object, { run, attempt }: PodInput): ClaimTemplate {
+  const { metadata, ...rest } = template as ClaimTemplate;
+  const labels = {
+    ...metadata?.labels,
+    [LABELS.managedBy]: MANAGED_BY,
+    [LABELS.runUid]: run.metadata.uid,
+    [LABELS.pod]: podName(run.metadata, attempt),
+  };
+  return { ...rest, metadata: { ...metadata, labels } };
 }
 
 /**

@@ -195,7 +195,25 @@ describe('what a repository may say about its Pods', () => {
       spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
     };
     const run = workflowRun({ spec: { workspace: { volumeClaimTemplate } } });
-    expect(volumeOf(build({ run }), 'workspace')).toEqual({ name: 'workspace', ephemeral: { volumeClaimTemplate } });
+    const { metadata } = build({ run });
+    const labels = {
+      'app.kubernetes.io/managed-by': 'tako',
+      'tako.dev/run-uid': run.metadata.uid,
+      'tako.dev/pod': metadata.name,
+    };
+    const own = { labels: { team: 'core', 'tako.dev/pod': 'forged' }, annotations: { a: 'b' } };
+    expect(volumeOf(build({ run }), 'workspace')).toEqual({
+      name: 'workspace',
+      ephemeral: { volumeClaimTemplate: { ...volumeClaimTemplate, metadata: { labels } } },
+    });
+    const named = workflowRun({
+      spec: { workspace: { volumeClaimTemplate: { ...volumeClaimTemplate, metadata: own } } },
+    });
+    expect(volumeOf(build({ run: named }), 'workspace')).toMatchObject({
+      ephemeral: {
+        volumeClaimTemplate: { metadata: { labels: { team: 'core', ...labels }, annotations: { a: 'b' } } },
+      },
+    });
   });
 
   it("given an emptyDir, then the run's own comes before the repository's, and both have a limit", () => {

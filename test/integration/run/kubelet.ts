@@ -15,6 +15,8 @@ export interface Kubelet {
   run(pod: Live<Pod>): Promise<void>;
   /** The agent ends with this result, the steps after it. */
   finish(pod: Live<Pod>, result?: Partial<AgentResult> | string): Promise<void>;
+  /** A step has failed, and the step container waits for people for so long. */
+  hold(pod: Live<Pod>, seconds: number): Promise<void>;
   /** Takes a Pod away whose deletion was asked for, as a kubelet does when its containers have ended. */
   remove(pod: Live<Pod>): Promise<void>;
 }
@@ -45,16 +47,17 @@ export function createKubelet(client: KubeClient): Kubelet {
     const patch = { status: { phase, containerStatuses, ...status } };
     await client.mergePatch(pods, { name, namespace }, patch, { subresource: 'status' });
   };
+  const bind: Kubelet['bind'] = async pod => {
+    const { name, namespace } = pod.metadata;
+    await client.raw(`/api/v1/namespaces/${namespace}/pods/${name}/binding`, {
+      method: 'POST',
+      body: { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target: { kind: 'Node', name: 'nowhere' } },
+    });
+  };
   return {
     report,
     run: pod => report(pod, {}),
-    async bind(pod) {
-      const { name, namespace } = pod.metadata;
-      await client.raw(`/api/v1/namespaces/${namespace}/pods/${name}/binding`, {
-        method: 'POST',
-        body: { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target: { kind: 'Node', name: 'nowhere' } },
-      });
-    },
+    bind,
     async finish(pod, result = {}) {
       const whole = { protocol: PROTOCOL_VERSION, state: 'succeeded', steps: [], ...(result as object) };
       const message = typeof result === 'string' ? result : JSON.stringify(whole);
@@ -64,6 +67,20 @@ export function createKubelet(client: KubeClient): Kubelet {
       );
       states[AGENT_CONTAINER] = terminated(failed ? 'Error' : 'Completed', failed ? 1 : 0, message);
       await report(pod, states, { phase: failed ? 'Failed' : 'Succeeded' });
+    },
+    async hold(pod, seconds) {
+      const result: AgentResult = {
+        protocol: PROTOCOL_VERSION,
+        state: 'failed',
+        errorType: 'workflow_failed',
+        reason: 'StepFailed',
+        message: 'step step-1: the script ended with exit code 3',
+        steps: [{ id: 'step-1', phase: 'Failed', exitCode: 3 }],
+        held: { container: 'step-0', seconds },
+      };
+      await bind(pod);
+      const states = { [AGENT_CONTAINER]: terminated('Error', 1, JSON.stringify(result)) };
+      await report(pod, states, { phase: 'Running' });
     },
     async remove(pod) {
       const { name, namespace, uid } = pod.metadata;

@@ -5,8 +5,7 @@ import { isApiError } from '../../../src/kube/errors.ts';
 import type { Live, Pod } from '../../../src/kube/objects.ts';
 import { until } from '../../fixtures/until.ts';
 import { startTestOperator } from '../test-operator.ts';
-import { terminated } from './kubelet.ts';
-import { createWorld, type World } from './world.ts';
+import { createWorld } from './world.ts';
 
 const FILE = `version: 0.1.0
 workflows:
@@ -15,22 +14,6 @@ workflows:
 const workflow = { repositoryRef: { name: 'core-lib' }, name: 'release' };
 const retain = { policy: 'OnFailure', duration: '10m' } as const;
 const kept: TakoRunSpec = { workflow, workspace: { retain } };
-const result = {
-  protocol: 1,
-  state: 'failed',
-  errorType: 'workflow_failed',
-  reason: 'StepFailed',
-  message: 'step step-1: the script ended with exit code 3',
-  steps: [{ id: 'step-1', phase: 'Failed', exitCode: 3 }],
-  held: { container: 'step-0', seconds: 600 },
-} as const;
-
-/** The agent ends with its result, the step container goes on and waits for people. */
-async function failHeld({ kubelet }: World, pod: Live<Pod>): Promise<void> {
-  await kubelet.bind(pod);
-  await kubelet.report(pod, { agent: terminated('Error', 1, JSON.stringify(result)) }, { phase: 'Running' });
-}
-
 const assignmentOf = (pod: Live<Pod>) =>
   JSON.parse(
     pod.spec.containers.find(({ name }) => name === 'agent')?.env?.find(({ name }) => name === 'TAKO_ASSIGNMENT')
@@ -45,7 +28,7 @@ describe('a failed workspace that is to stay', () => {
     const pod = await world.pod(run);
     expect(assignmentOf(pod)).toMatchObject({ retainSeconds: 600 });
     expect(pod.spec.activeDeadlineSeconds).toBeGreaterThan(3_600 + 600);
-    await failHeld(world, pod);
+    await world.kubelet.hold(pod, 600);
 
     const ended = await world.phase(run, 'Failed');
     const command = `kubectl -n ${world.namespace} exec -it ${pod.metadata.name} -c step-0 -- sh`;
@@ -68,13 +51,13 @@ describe('a failed workspace that is to stay', () => {
     const world = await createWorld({ settings });
     await world.repository('core-lib', FILE, { spec: { runTemplate: { workspace: { retain } } } });
     const first = await world.run({ workflow });
-    await failHeld(world, await world.pod(first));
+    await world.kubelet.hold(await world.pod(first), 600);
     expect((await world.phase(first, 'Failed')).status?.retainedWorkspace).toBeDefined();
 
     await world.operator.stop();
     world.operator = await startTestOperator({ namespace: world.namespace, settings });
     const second = await world.run({ workflow });
-    await failHeld(world, await world.pod(second));
+    await world.kubelet.hold(await world.pod(second), 600);
     expect((await world.phase(second, 'Failed')).status).not.toHaveProperty('retainedWorkspace');
     await world.event(second, 'WorkspaceNotRetained');
     await until('its containers to be ended', async () => (await world.pod(second)).spec.activeDeadlineSeconds === 1);
@@ -87,7 +70,7 @@ describe('a failed workspace that is to stay', () => {
     await world.repository('core-lib', FILE);
     const run = await world.run(kept);
     const pod = await world.pod(run);
-    await failHeld(world, pod);
+    await world.kubelet.hold(pod, 600);
     await world.phase(run, 'Failed');
     await world.client.delete(takoRuns, { ...world, name: run.metadata.name });
     await until('the Pod to be told to end', async () => {
