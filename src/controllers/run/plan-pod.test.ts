@@ -33,7 +33,7 @@ const canceling = { run: workflowRun({ spec: { cancel: true } }) };
 describe('a workflow run with a Pod', () => {
   it('given a Pod that has just been created, then nothing is written yet', () => {
     const decision = plan({ containers: { agent: creating } }, { now: CREATED + 2_000 });
-    expect(decision).toEqual({ before: [], after: [], events: [], requeueAfterMs: 1_000 });
+    expect(decision).toEqual({ before: [], after: [], events: [], requeueAfterMs: 3_000 });
   });
 
   it('given a problem that may pass right after the creation, then nothing is written yet; one that cannot is told at once', () => {
@@ -42,7 +42,7 @@ describe('a workflow run with a Pod', () => {
       before: [],
       after: [],
       events: [],
-      requeueAfterMs: 2_000,
+      requeueAfterMs: 4_000,
     });
     const bad = { containers: { agent: running, 'step-0': waiting('InvalidImageName') } };
     expect(plan(bad, { now: CREATED + 1_000 }).verdict).toMatchObject({ phase: 'Failed' });

@@ -19,7 +19,7 @@ describe('start of a workflow run', () => {
   it('given all that it needs, then its Pod is created, nothing is written, and it is looked at again soon', () => {
     const decision = plan(ready);
     expect(decision.before).toMatchObject([{ kind: 'createPod' }]);
-    expect(decision).toMatchObject({ after: [], events: [], requeueAfterMs: 3_000 });
+    expect(decision).toMatchObject({ after: [], events: [], requeueAfterMs: 5_000 });
     expect(decision.status).toBeUndefined();
   });
 

@@ -61,8 +61,11 @@ export interface PodRefusal {
   readonly message: string;
 }
 
-/** A Pod that does not run after this long is worth a status of its own; before, it is just starting. Milliseconds. */
-export const QUIET_START_MS = 3_000;
+/**
+ * A Pod that does not run after this long is worth a status of its own; before, it is just starting, as on a node that gets 20 at once.
+ * Each write of a status costs the API server and the operator some 7 ms of CPU. Milliseconds.
+ */
+export const QUIET_START_MS = 5_000;
 
 /** When the run ends at the latest, milliseconds since the epoch. `startedMs` absent: it has not started. */
 export function deadlineOf(observation: WorkflowObservation, startedMs: number | undefined): number {
