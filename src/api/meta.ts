@@ -56,5 +56,11 @@ export const EVENT_CLAIM_COMPONENT = 'event-claim';
 /** Value of `app.kubernetes.io/managed-by` on all that the operator creates. */
 export const MANAGED_BY = 'tako';
 
+/**
+ * Prefix of annotations on children in trees with `dedupe: Tree`: the rest is the UID of an event run that waits for this child although another
+ * one has started it, the value its key, namespace/name.
+ */
+export const AWAITED_PREFIX = `awaited.${GROUP}/`;
+
 /** Audience of the token that an agent shows to the gateway; the API server does not accept it. */
 export const TOKEN_AUDIENCE = 'tako.dev';

@@ -16,7 +16,6 @@ export const RESERVED_FIELDS: Readonly<Record<'TakoRun' | 'TakoRepository', read
       path: 'spec.waitForChildren',
       instead: 'Acts on runs of an event. In a run of a workflow, wait_for_children of the fan-out step decides.',
     },
-    { path: 'spec.dedupe', instead: 'Tree is refused: the run ends as Failed, reason NotSupported.' },
     {
       path: 'spec.idempotent',
       instead: 'Acts on runs of an event. In a run of a workflow, idempotent of the fan-out step decides.',

@@ -155,7 +155,7 @@ export const takoRunSpecSchema = z
       .enum(['Event', 'Tree'])
       .optional()
       .describe(
-        'Run equal children (repository, workflow and inputs) once per event, or once in the whole tree. Default Event.',
+        'Run equal children (repository, workflow and inputs) once per event, or once in the whole tree. The whole tree has it from its root. Default Event.',
       ),
     idempotent: z
       .boolean()
@@ -294,6 +294,9 @@ const fanOutSchema = z
     subscribersFound: count('Repositories that listen to this source and type.').optional(),
     triggeredCount: count('Children that were created.').optional(),
     deduplicated: count('Children that were left out because an equal one runs.').optional(),
+    sharedCount: count(
+      'Of deduplicated: runs that another event of the tree has started. This run waits for them, and does not count them as its children.',
+    ).optional(),
     skippedCount: count('Subscribers that did not run.').optional(),
     withoutConsent: count('Subscribers elsewhere that do not accept events of this namespace.').optional(),
     skipped: z

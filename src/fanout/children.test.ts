@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { takoRunSpecSchema } from '../api/takorun.ts';
-import { childRun, planChildren } from './children.ts';
+import { childRun, childrenScope, planChildren } from './children.ts';
 import { buildEventRun, buildSubscriber, buildSubscription } from './testing/builders.ts';
 
 const now = Date.parse('2026-01-01T00:00:00Z');
@@ -82,6 +82,22 @@ describe('planChildren', () => {
     expect(() => planChildren('1', [resolve('acme/a', 'ci', {}, { revision: undefined })])).toThrow(
       'expected a revision',
     );
+  });
+});
+
+describe('childrenScope', () => {
+  it('given an event, then its children are its own; given dedupe: Tree, then they are those of its tree', () => {
+    const one = buildEventRun({ name: 'one', parent: { step: 'emit' } });
+    const tree = (name: string, uid = 'uid-root') =>
+      buildEventRun({
+        name,
+        spec: { dedupe: 'Tree' },
+        parent: { step: 'emit', root: { namespace: 'team', name: 'root', uid } },
+      });
+    expect(childrenScope(one)).toBe('uid-one');
+    expect(childrenScope(buildEventRun({ name: 'top', spec: { dedupe: 'Tree' } }))).toBe('uid-top');
+    expect(childrenScope(tree('one'))).toBe(childrenScope(tree('two')));
+    expect(childrenScope(tree('one'))).not.toBe(childrenScope(tree('one', 'uid-other')));
   });
 });
 

@@ -30,11 +30,21 @@ export interface ChildrenPlan {
 }
 
 /**
+ * The UID that the names of an event's children follow from: its own, so that two events never mean the same child; with `dedupe: Tree` that
+ * of the tree's root, so that all events of the tree mean the same one, and the API server sees to it that there is only one.
+ */
+export function childrenScope(event: Pick<RunObject, 'metadata' | 'spec'>): string {
+  return event.spec.dedupe === 'Tree' ? rootOf(event).uid : runIdentity(event).uid;
+}
+
+/**
  * One child for each repository, workflow and inputs; the first in sorted order stays. TakoRepositories of one namespace with the same
  * slug are one repository here as long as they are at the same commit; those of two namespaces are two tenants' and both run.
+ *
+ * @param scope `childrenScope` of the event
  */
-export function planChildren(parentUid: string, resolved: readonly ResolvedSubscriber[]): ChildrenPlan {
-  const all = resolved.map(({ subscriber, inputs }) => planChild(parentUid, subscriber, inputs));
+export function planChildren(scope: string, resolved: readonly ResolvedSubscriber[]): ChildrenPlan {
+  const all = resolved.map(({ subscriber, inputs }) => planChild(scope, subscriber, inputs));
   const sorted = all
     .map(child => ({ child, sortKey: sortKeyOf(child) }))
     .sort((one, other) => compareKeys(one.sortKey, other.sortKey));
@@ -47,14 +57,14 @@ export function planChildren(parentUid: string, resolved: readonly ResolvedSubsc
 }
 
 function planChild(
-  parentUid: string,
+  scope: string,
   subscriber: ResolvedSubscriber['subscriber'],
   inputs: Readonly<Record<string, string>>,
 ): PlannedChild {
   const { namespace, repository, slug, revision } = subscriber;
   if (revision === undefined) throw new TypeError(`expected a revision for ${slug}: match leaves out those without`);
   const child = { namespace, repository, slug, workflow: subscriber.subscription.workflow, inputs };
-  return { ...child, revision, name: childName(parentUid, child) };
+  return { ...child, revision, name: childName(scope, child) };
 }
 
 function sortKeyOf(child: PlannedChild): readonly string[] {

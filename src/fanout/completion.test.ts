@@ -45,6 +45,53 @@ describe('eventCompletion', () => {
     expect(eventCompletion(eventRun(['Failed', undefined]))).toEqual({ state: 'running', phase: 'Waiting' });
   });
 
+  describe('with runs that another event of the tree started', () => {
+    const shared = (...phases: (Phase | undefined)[]) => ({
+      summary: summarise(phases.map(phase => ({ phase }))),
+      errors: phases.includes('Failed') ? [error] : [],
+    });
+    const end = (own: (Phase | undefined)[], others: (Phase | undefined)[], changes: Partial<EventRunState> = {}) =>
+      eventCompletion(eventRun(own, { shared: shared(...others), ...changes }));
+
+    it('given that they go on, then it waits for them as for its children', () => {
+      expect(end(['Succeeded'], ['Running'])).toEqual({ state: 'running', phase: 'Waiting' });
+      expect(end([], [undefined])).toEqual({ state: 'running', phase: 'Waiting' });
+      expect(end([], ['Running'], { waitForChildren: false })).toMatchObject({
+        reason: 'EventEmitted',
+        message: expect.stringContaining('started nothing that another event of the tree had not started'),
+      });
+    });
+
+    it('given that they ended, then it ends as they and its children did', () => {
+      expect(end(['Succeeded'], ['Succeeded'])).toMatchObject({
+        reason: 'ChildrenSucceeded',
+        message: 'all 1 child succeeded, and so did 1 run that another event of the tree started',
+      });
+      expect(end([], ['Succeeded', 'Succeeded'])).toMatchObject({
+        reason: 'ChildrenSucceeded',
+        message: '2 runs that another event of the tree started succeeded',
+      });
+      expect(end(['Succeeded'], ['Failed'])).toMatchObject({
+        phase: 'Failed',
+        message:
+          '1 of 1 run that another event of the tree started failed: acme/app-two ci: step test ended with exit code 1',
+      });
+      expect(end(['Failed'], ['Canceled'], { errors: [error] })).toMatchObject({
+        message: expect.stringMatching(/^1 of 1 child failed: .*; 1 of 1 run that another event .* was canceled$/),
+      });
+    });
+
+    it('given a cancel or the end of its time, then it stops its own children only', () => {
+      expect(end([], ['Running'], { cancel: true })).toMatchObject({ state: 'ended', phase: 'Canceled' });
+      expect(end(['Running'], ['Running'], { cancel: true })).toMatchObject({ state: 'stopping' });
+      expect(end([], ['Running', 'Running'], { deadlineMs: 500 })).toMatchObject({
+        phase: 'TimedOut',
+        message: 'the time limit passed, 2 runs that another event of the tree started still run',
+      });
+      expect(end(['Succeeded'], ['TimedOut'], { deadlineMs: 500 })).toMatchObject({ phase: 'TimedOut' });
+    });
+  });
+
   it('given an event that does not wait, then it ends as soon as its children exist', () => {
     expect(eventCompletion(eventRun([undefined, 'Failed'], { waitForChildren: false }))).toEqual({
       state: 'ended',

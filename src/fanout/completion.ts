@@ -1,5 +1,6 @@
 import { type ChildrenSummary, type DetailedError, type ErrorType, isTerminal, type Phase } from '../api/takorun.ts';
-import { unfinishedCount } from './summary.ts';
+import type { SharedRuns } from './shared.ts';
+import { emptySummary, unfinishedCount } from './summary.ts';
 
 /** Where a run stands, and what its controller has to do about it. */
 export type Completion =
@@ -48,26 +49,42 @@ export interface EventRunState extends Limits {
   readonly summary: ChildrenSummary;
   /** Of its children, the first first. */
   readonly errors: readonly DetailedError[];
+  /** Runs that it waits for besides its children; it does not stop them. */
+  readonly shared?: SharedRuns | undefined;
 }
 
 /**
  * When and how an event run ends. With `waitForChildren` it ends when and only when all its children have: a time limit or a cancel stops the
  * children first. Without, it ends as soon as they exist.
+ *
+ * Shared runs are waited for like children, but they are another event's: a time limit or a cancel ends the waiting, not them.
  */
 export function eventCompletion(run: EventRunState): Completion {
-  const { expanded, waitForChildren, summary } = run;
+  const { expanded, waitForChildren, summary, shared = NO_SHARED } = run;
   const open = unfinishedCount(summary);
+  const openShared = unfinishedCount(shared.summary);
   const phase = expanded ? 'Waiting' : 'Running';
   if (run.cancel) return open > 0 ? { state: 'stopping', phase, cause: 'Cancel', message: CANCELED } : canceled();
   if (expanded && !waitForChildren) return succeeded('EventEmitted', emittedMessage(run));
   if (isOverdue(run) && (open > 0 || !expanded))
     return open > 0 ? stoppingOnTimeout(phase, open) : timedOut(expandingLate);
-  if (open > 0 || !expanded) return { state: 'running', phase };
-  if (summary.total === 0) return succeeded('NoSubscribers', emittedMessage(run));
-  if (summary.completed === summary.total)
-    return succeeded('ChildrenSucceeded', `all ${childCount(summary)} succeeded`);
-  if (isOverdue(run) && summary.timedOut > 0) return timedOut(failureMessage(summary, run.errors));
-  return failed('workflow_failed', 'ChildrenFailed', failureMessage(summary, run.errors));
+  if (isOverdue(run) && openShared > 0)
+    return timedOut(
+      `the time limit passed, ${sharedCount(openShared)} started still ${openShared === 1 ? 'runs' : 'run'}`,
+    );
+  if (open > 0 || openShared > 0 || !expanded) return { state: 'running', phase };
+  if (summary.total + shared.summary.total === 0) return succeeded('NoSubscribers', emittedMessage(run));
+  if (hasSucceeded(summary) && hasSucceeded(shared.summary))
+    return succeeded('ChildrenSucceeded', successMessage(summary, shared));
+  const message = failureMessage(summary, run.errors, shared);
+  if (isOverdue(run) && summary.timedOut + shared.summary.timedOut > 0) return timedOut(message);
+  return failed('workflow_failed', 'ChildrenFailed', message);
+}
+
+const NO_SHARED: SharedRuns = { summary: emptySummary(), errors: [] };
+
+function hasSucceeded({ completed, total }: ChildrenSummary): boolean {
+  return completed === total;
 }
 
 /** What is known of the Pod of a workflow run. */
@@ -209,14 +226,31 @@ function canceled(): Ended {
   };
 }
 
-function emittedMessage({ type, source, summary, skippedCount = 0 }: EventRunState): string {
+function emittedMessage(run: EventRunState): string {
+  const { type, source, summary, skippedCount = 0 } = run;
   if (summary.total > 0) return `${type} of ${source} started ${childCount(summary)}`;
+  if (run.shared !== undefined && run.shared.summary.total > 0)
+    return `${type} of ${source} started nothing that another event of the tree had not started`;
   if (skippedCount === 0) return `no repository listens to ${type} of ${source}`;
   return `${type} of ${source} started nothing: none of ${skippedCount} subscriptions matched, see status.fanOut.skipped`;
 }
 
+function successMessage(summary: ChildrenSummary, shared: SharedRuns): string {
+  const others = shared.summary.total;
+  if (others === 0) return `all ${childCount(summary)} succeeded`;
+  const own = summary.total === 0 ? '' : `all ${childCount(summary)} succeeded, and so did `;
+  return `${own}${sharedCount(others)} started${summary.total === 0 ? ' succeeded' : ''}`;
+}
+
 /** `1 of 2 children failed: acme/app-two ci: step test ended with exit code 1`. */
-function failureMessage(summary: ChildrenSummary, errors: readonly DetailedError[]): string {
+function failureMessage(summary: ChildrenSummary, errors: readonly DetailedError[], shared: SharedRuns): string {
+  const others = `${sharedCount(shared.summary.total)} started`;
+  return [badEnds(summary, childCount(summary), errors), badEnds(shared.summary, others, shared.errors)]
+    .filter(text => text !== '')
+    .join('; ');
+}
+
+function badEnds(summary: ChildrenSummary, what: string, errors: readonly DetailedError[]): string {
   const { failed: failures, timedOut: late, canceled: stopped } = summary;
   const parts = [
     [failures, 'failed'],
@@ -225,9 +259,15 @@ function failureMessage(summary: ChildrenSummary, errors: readonly DetailedError
   ] as const;
   const [head, ...tail] = parts.filter(([count]) => count > 0);
   const rest = tail.map(([count, verb]) => `, ${count} ${verb}`).join('');
-  const counts = head === undefined ? '' : `${head[0]} of ${childCount(summary)} ${head[1]}${rest}`;
+  if (head === undefined) return '';
+  const counts = `${head[0]} of ${what} ${head[1]}${rest}`;
   const [first] = errors;
   return first === undefined ? counts : `${counts}: ${first.repository} ${first.workflow}: ${first.errorMessage}`;
+}
+
+/** `2 runs that another event of the tree`: the verb follows. */
+function sharedCount(total: number): string {
+  return `${total === 1 ? '1 run' : `${total} runs`} that another event of the tree`;
 }
 
 function childCount({ total }: ChildrenSummary): string {

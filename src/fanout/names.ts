@@ -57,20 +57,20 @@ export interface NamedChild {
   readonly inputs: Readonly<Record<string, string>>;
 }
 
-/** Name of a child run: it follows from the parent's UID, the repository, the workflow and the inputs. */
-export function childName(parentUid: string, child: NamedChild): string {
+/** Name of a child run: it follows from the repository, the workflow and the inputs, and from the UID of the event or tree that it is one of. */
+export function childName(scopeUid: string, child: NamedChild): string {
   const repository = child.slug.slice(child.slug.indexOf('/') + 1);
-  return `${sanitiseName(`${repository}-${child.workflow}`)}-${childHash(parentUid, child)}`;
+  return `${sanitiseName(`${repository}-${child.workflow}`)}-${childHash(scopeUid, child)}`;
 }
 
 /** Whether `childName` of such a child ends as this name does; what stands before is for people. */
-export function isChildName(name: string, parentUid: string, child: Omit<NamedChild, 'slug'>): boolean {
-  return name.endsWith(`-${childHash(parentUid, child)}`);
+export function isChildName(name: string, scopeUid: string, child: Omit<NamedChild, 'slug'>): boolean {
+  return name.endsWith(`-${childHash(scopeUid, child)}`);
 }
 
-function childHash(parentUid: string, child: Omit<NamedChild, 'slug'>): string {
+function childHash(scopeUid: string, child: Omit<NamedChild, 'slug'>): string {
   const { namespace, repository, workflow, inputs } = child;
-  return shortHash('child', parentUid, namespace, repository, workflow, canonicalJson(inputs));
+  return shortHash('child', scopeUid, namespace, repository, workflow, canonicalJson(inputs));
 }
 
 function readable(name: string): string {

@@ -6,15 +6,15 @@ import { controllerUid, type ObjectIdentity, type RunObject } from './objects.ts
  * The run that started this one, as far as the run itself can be believed; undefined for one that a person created.
  *
  * Inside one namespace `spec.parent` and the controlling owner have to agree: the one only the operator may set, the other Kubernetes needs
- * for its garbage collection. A child in another namespace has no owner; what it has is the name that follows from its parent's UID and
- * its own content, so that nobody comes by another namespace's child by chance or by copying.
+ * for its garbage collection. A child in another namespace has no owner; what it has is the name that follows from its parent's UID, or
+ * that of the tree (`childrenScope`), and its own content, so that nobody comes by another namespace's child by chance or by copying.
  */
 export function startedBy(run: Pick<RunObject, 'metadata' | 'spec'>): RunReference | undefined {
   const { metadata, spec } = run;
   const parent = spec.parent?.run;
   if (parent === undefined) return undefined;
   if (parent.namespace === metadata.namespace) return controllerUid(run) === parent.uid ? parent : undefined;
-  return hasPlannedName(run, parent.uid) ? parent : undefined;
+  return hasPlannedName(run) ? parent : undefined;
 }
 
 /** Whether a run was started by this one. */
@@ -28,12 +28,14 @@ export function isElsewhere(run: Pick<RunObject, 'metadata'>, namespace: string 
   return run.metadata.namespace !== namespace;
 }
 
-function hasPlannedName({ metadata, spec }: Pick<RunObject, 'metadata' | 'spec'>, parentUid: string): boolean {
+function hasPlannedName({ metadata, spec }: Pick<RunObject, 'metadata' | 'spec'>): boolean {
   const { namespace, name } = metadata;
-  const { workflow } = spec;
-  if (workflow === undefined || namespace === undefined || name === undefined) return false;
+  const { workflow, parent, dedupe } = spec;
+  if (workflow === undefined || parent === undefined || namespace === undefined || name === undefined) return false;
+  // As `childrenScope` has it.
+  const scope = dedupe === 'Tree' ? parent.root.uid : parent.run.uid;
   const { repositoryRef, inputs = {} } = workflow;
-  return isChildName(name, parentUid, {
+  return isChildName(name, scope, {
     namespace,
     repository: repositoryRef.name,
     workflow: workflow.name,

@@ -12,6 +12,7 @@ runnerConformance('the memory runner', async () => {
     report: async (run, status) => runner.report(run, status),
     cancelRequested: async run => runner.get(run)?.cancelRequested ?? false,
     remove: async run => runner.delete(run),
+    awaiters: async run => (runner.get(run)?.waiters ?? []).map(({ uid }) => uid),
     countChildren: async parent =>
       runner.runs().filter(({ manifest }) => manifest.spec.parent?.run.uid === parent.metadata.uid).length,
   };

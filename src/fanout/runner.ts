@@ -9,6 +9,8 @@ interface StartedRun {
   readonly identity: ObjectIdentity;
   /** False when the run existed already. */
   readonly created: boolean;
+  /** Another event of the tree has started it (`isShared`). */
+  readonly shared: boolean;
 }
 
 /**
@@ -19,10 +21,15 @@ interface StartedRun {
  */
 export interface WorkflowRunner {
   /**
-   * Starts a run. One of that name that has the same parent is adopted as it is; a name that is somebody else's is a
-   * `RunConflictError`.
+   * Starts a run. One of that name that has the same parent is adopted as it is, and so is, with `dedupe: Tree`, one of the same tree; a name
+   * that is somebody else's is a `RunConflictError`.
    */
   start(run: RunManifest, options?: RunnerOptions): Promise<StartedRun>;
+  /**
+   * Notes with a run that this one waits for it although another one has started it: from then on the cluster tells its changes to both.
+   * False when it is gone.
+   */
+  share(run: ObjectIdentity, waiter: ObjectIdentity, options?: RunnerOptions): Promise<boolean>;
   /** How a run stands; undefined when there is none of that name. */
   observe(run: ObjectName, options?: RunnerOptions): Promise<ChildState | undefined>;
   /** Asks a run to end. It ends as Canceled some time later; one that ended, or is not there, is left alone. */

@@ -12,7 +12,7 @@ function graph(edges: readonly (readonly [string, string])[]) {
       : buildWorkflowRun({ name, status: { repository: `acme/${name}` } });
   const waitersOf: WaitersOf = ({ metadata }) =>
     edges.filter(([, awaited]) => awaited === metadata.name).map(([waiting]) => run(waiting));
-  return (waiting: string, awaited: string) => waitCycle(run(waiting), run(awaited), waitersOf);
+  return (waiting: string, awaited: string) => waitCycle(run(waiting), [run(awaited)], waitersOf);
 }
 const names = (way: readonly RunObject[] | undefined) => way?.map(({ metadata }) => metadata.name);
 

@@ -4,21 +4,23 @@ import type { ObjectName, RunObject } from './objects.ts';
 export type WaitersOf = (run: RunObject) => readonly RunObject[];
 
 /**
- * The way by which `awaited` itself waits for `waiting`, from the one to the other; undefined when it does not, and `waiting` may wait for it.
+ * The way by which one of `awaited` itself waits for `waiting`, from the one to the other; undefined when none does, and `waiting` may wait for
+ * them all.
  *
  * Inside one tree the ancestors of a run say what would be a cycle. Runs that wait for a run of another branch, or of another tree, are not
  * among them: two that wait for each other would do so until their time is over.
  */
 export function waitCycle(
   waiting: RunObject,
-  awaited: RunObject,
+  awaited: readonly RunObject[],
   waitersOf: WaitersOf,
 ): readonly RunObject[] | undefined {
-  const target = keyOf(awaited);
+  if (awaited.length === 0) return undefined;
+  const targets = new Set(awaited.map(keyOf));
   const below = new Map<string, RunObject | undefined>([[keyOf(waiting), undefined]]);
   const queue: RunObject[] = [waiting];
   for (let at = queue.shift(); at !== undefined; at = queue.shift()) {
-    if (keyOf(at) === target) return wayDown(at, below);
+    if (targets.has(keyOf(at))) return wayDown(at, below);
     for (const waiter of waitersOf(at)) {
       if (below.has(keyOf(waiter))) continue;
       below.set(keyOf(waiter), at);

@@ -3,7 +3,7 @@ import { createCleanupController } from '../controllers/cleanup/cleanup.ts';
 import { createRepositoryReader } from '../controllers/repository/reader.ts';
 import { createRepositoryReconciler } from '../controllers/repository/reconciler.ts';
 import { createAdmission } from '../controllers/run/admission.ts';
-import { childrenOfExpanded, duplicatesConcerned, toParent } from '../controllers/run/indexes.ts';
+import { awaitersConcerned, childrenOfExpanded, duplicatesConcerned, toParent } from '../controllers/run/indexes.ts';
 import { DEFAULT_RUN_OPTIONS, type RunOptions } from '../controllers/run/options.ts';
 import { createRunReconciler } from '../controllers/run/reconciler.ts';
 import { createTakoRunRunner } from '../controllers/run/runner.ts';
@@ -109,6 +109,7 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
       storeSource(stores.runs),
       storeSource(stores.runs, { map: toParent }),
       storeSource(stores.runs, { map: event => childrenOfExpanded(stores.runs, event) }),
+      storeSource(stores.runs, { map: awaitersConcerned }),
       storeSource(stores.runs, { map: event => duplicatesConcerned(stores.runs, event) }),
       storeSource(stores.pods, { map: toController(API_VERSION, 'TakoRun') }),
       storeSource(stores.repositories, {

@@ -1,6 +1,13 @@
 import { LABELS, MANAGED_BY } from '../api/meta.ts';
 import { takoRepositories, takoRuns } from '../api/resources.ts';
-import { byDuplicateOf, byParentUid, inTree, POD_INDEXES, RUN_INDEXES } from '../controllers/run/indexes.ts';
+import {
+  byAwaiters,
+  byDuplicateOf,
+  byParentUid,
+  inTree,
+  POD_INDEXES,
+  RUN_INDEXES,
+} from '../controllers/run/indexes.ts';
 import { type LiveRepository, type LiveRun, type ObservedPod, projectPod } from '../controllers/run/observed.ts';
 import { buildSubscriberIndex, type SubscriberIndex } from '../fanout/subscribers.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -37,6 +44,7 @@ export function createStores(logger: Logger): Stores {
         [RUN_INDEXES.parent]: byParentUid,
         [RUN_INDEXES.podUid]: run => (run.status?.attempts ?? []).map(attempt => attempt.podUID),
         [RUN_INDEXES.tree]: inTree,
+        [RUN_INDEXES.awaitedBy]: byAwaiters,
         [RUN_INDEXES.duplicateOf]: byDuplicateOf,
         [REPOSITORY_INDEX]: unstartedRepository,
       },

@@ -17,6 +17,10 @@ export interface EventObservation {
   readonly children: readonly RunObject[];
   /** Whether the store shows all children that were created. */
   readonly settled: boolean;
+  /** Runs that it waits for although another event of its tree started them. */
+  readonly shared: readonly RunObject[];
+  /** The way by which one of those waits for this run itself. */
+  readonly cycle?: string | undefined;
   readonly lineage: Lineage;
   /** The run that started this one, while it exists. */
   readonly parent?: LiveRun | undefined;

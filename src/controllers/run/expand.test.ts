@@ -125,7 +125,7 @@ describe('the expansion of an event', () => {
         if (manifest.metadata.namespace === 'apps') throw new ChildRefusedError(manifest, cause);
         return await runner.start(manifest, options);
       };
-      const expansion = await expand(eventRun(), { runner: { start } });
+      const expansion = await expand(eventRun(), { runner: { start, share: async () => true } });
       expect(expansion).toMatchObject({
         kind: 'expanded',
         children: [{ metadata: { namespace: 'team' } }],
@@ -141,7 +141,9 @@ describe('the expansion of an event', () => {
     const start: ExpandContext['runner']['start'] = async manifest => {
       throw new ChildRefusedError(manifest, new RunConflictError({ namespace: 'team', name: 'x' }));
     };
-    await expect(expand(eventRun(), { runner: { start } })).rejects.toBeInstanceOf(ChildRefusedError);
+    await expect(expand(eventRun(), { runner: { start, share: async () => true } })).rejects.toBeInstanceOf(
+      ChildRefusedError,
+    );
   });
 
   it('given a dry run, then the plan is told and nothing is created', async () => {
@@ -273,7 +275,9 @@ describe('the expansion of an event', () => {
       under -= 1;
       throw new RunConflictError({ namespace: 'team', name: 'taken' });
     };
-    await expect(expand(eventRun(), { runner: { start } })).rejects.toBeInstanceOf(RunConflictError);
+    await expect(expand(eventRun(), { runner: { start, share: async () => true } })).rejects.toBeInstanceOf(
+      RunConflictError,
+    );
     expect(under).toBe(0);
     expect(begun).toBeLessThan(100);
   });

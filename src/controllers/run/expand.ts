@@ -1,14 +1,14 @@
 import pLimit from 'p-limit';
 import type { SkippedSubscriber } from '../../api/takorun.ts';
 import type { Evaluator } from '../../evaluator/evaluator.ts';
-import { childRun, type PlannedChild, planChildren } from '../../fanout/children.ts';
+import { childRun, childrenScope, type PlannedChild, planChildren } from '../../fanout/children.ts';
 import type { FirstRun } from '../../fanout/claim.ts';
 import type { EmitterNamespace } from '../../fanout/consent.ts';
 import { checkPayload } from '../../fanout/fingerprint.ts';
 import { resolveInputs } from '../../fanout/inputs.ts';
 import { checkLineage } from '../../fanout/lineage.ts';
 import { candidates, decide, type FilterResult, filterExpressions, skippedStatus } from '../../fanout/match.ts';
-import type { RunManifest } from '../../fanout/objects.ts';
+import { type RunManifest, runIdentity } from '../../fanout/objects.ts';
 import { isElsewhere } from '../../fanout/parentage.ts';
 import type { WorkflowRunner } from '../../fanout/runner.ts';
 import type { SubscriberIndex } from '../../fanout/subscribers.ts';
@@ -28,7 +28,12 @@ export type Expansion =
   /** Another run has sent the event already. */
   | { readonly kind: 'duplicate'; readonly of: FirstRun }
   /** Its children exist. */
-  | (Matching & { readonly kind: 'expanded'; readonly children: readonly RunManifest[] })
+  | (Matching & {
+      readonly kind: 'expanded';
+      readonly children: readonly RunManifest[];
+      /** Those that other events of the tree have started. */
+      readonly shared: readonly RunManifest[];
+    })
   /** A dry run: these would be its children. */
   | (Matching & {
       readonly kind: 'planned';
@@ -54,7 +59,7 @@ export interface ExpandContext {
   readonly evaluator: Evaluator;
   readonly emitter: (namespace: string) => Promise<EmitterNamespace>;
   /** Throws a `ChildRefusedError` when the API server does not take a child. */
-  readonly runner: Pick<WorkflowRunner, 'start'>;
+  readonly runner: Pick<WorkflowRunner, 'start' | 'share'>;
   readonly budget: Pick<TreeBudget, 'check' | 'take'>;
   /** Claims the event of a run that is idempotent. */
   readonly claim: (run: LiveRun, signal: AbortSignal) => Promise<ClaimOutcome>;
@@ -92,7 +97,7 @@ export async function expandEvent(
   const filters = await evaluateFilters(expressions, event, context.evaluator, signal);
   const second = decide(first.candidates, filters);
   const third = resolveInputs(second.matched, event);
-  const plan = planChildren(run.metadata.uid, third.resolved);
+  const plan = planChildren(childrenScope(run), third.resolved);
   const lineage = checkLineage(run, plan.children);
   if (!lineage.ok) return { kind: 'failed', reason: lineage.reason, message: lineage.message };
 
@@ -113,10 +118,8 @@ export async function expandEvent(
     return { ...matching([]), kind: 'planned', children: plan.children, ...duplicateOf };
   }
   const planned = plan.children.map(child => ({ child, manifest: childRun(run, child, { now, deadlineMs }) }));
-  const refused = await startAll(planned, namespace, context.runner, signal);
-  const isOut = new Set(refused.map(({ child }) => child));
-  const started = planned.filter(({ child }) => !isOut.has(child)).map(({ manifest }) => manifest);
-  return { ...matching(refused), kind: 'expanded', children: started };
+  const { refused, ...started } = await startAll(run, planned, context.runner, signal);
+  return { ...matching(refused), kind: 'expanded', ...started };
 }
 
 /** Undefined: the event is this run's to send. */
@@ -128,7 +131,7 @@ async function claim(run: LiveRun, context: ExpandContext, signal: AbortSignal):
     const message = `the API server refuses the Lease that keeps an idempotent event from being sent twice: ${outcome.message}`;
     return { kind: 'waiting', reason: 'ClaimRefused', message };
   }
-  const cycle = waitCycle(run, outcome.run, context.waitersOf);
+  const cycle = waitCycle(run, [outcome.run], context.waitersOf);
   if (cycle === undefined) return { kind: 'duplicate', of: outcome.of };
   return {
     kind: 'failed',
@@ -146,31 +149,42 @@ interface Planned {
   readonly manifest: RunManifest;
 }
 
-/**
- * Starts all children; after a failure no further ones, and it is thrown once those under way have ended. Gives the children that another
- * namespace does not take: what is wrong there must not end the event here.
- */
+interface Started {
+  readonly children: readonly RunManifest[];
+  /** Another event of the tree has started them; this one only notes that it waits for them. */
+  readonly shared: readonly RunManifest[];
+  /** Another namespace does not take them: what is wrong there must not end the event here. */
+  readonly refused: readonly Refused[];
+}
+
+/** Starts all children; after a failure no further ones, and it is thrown once those under way have ended. */
 async function startAll(
+  run: LiveRun,
   planned: readonly Planned[],
-  namespace: string,
   runner: ExpandContext['runner'],
   signal: AbortSignal,
-): Promise<Refused[]> {
+): Promise<Started> {
   const limit = pLimit(CREATE_CONCURRENCY);
   const failures: unknown[] = [];
   const refused: Refused[] = [];
+  const shared: RunManifest[] = [];
+  const own = new Set<RunManifest>();
   const start = async ({ child, manifest }: Planned): Promise<void> => {
     if (failures.length > 0) return;
     try {
-      await runner.start(manifest, { signal });
+      const started = await runner.start(manifest, { signal });
+      if (!started.shared) return void own.add(manifest);
+      shared.push(manifest);
+      if (run.spec.waitForChildren !== false) await runner.share(started.identity, runIdentity(run), { signal });
     } catch (error) {
-      if (error instanceof ChildRefusedError && isElsewhere(manifest, namespace)) refused.push({ child, error });
+      if (error instanceof ChildRefusedError && isElsewhere(manifest, run.metadata.namespace))
+        refused.push({ child, error });
       else failures.push(error);
     }
   };
   await Promise.all(planned.map(one => limit(start, one)));
   if (failures.length > 0) throw failures[0];
-  return refused;
+  return { children: planned.map(({ manifest }) => manifest).filter(manifest => own.has(manifest)), shared, refused };
 }
 
 /** Nobody speaks for a repository that is not theirs: the source must be a repository of the run's own namespace. */

@@ -2,6 +2,7 @@ import { CHILDREN_FINALIZER } from '../../api/meta.ts';
 import { isTerminal } from '../../api/takorun.ts';
 import type { RunObject } from '../../fanout/objects.ts';
 import { isElsewhere, startedBy } from '../../fanout/parentage.ts';
+import { awaitersOf } from '../../fanout/shared.ts';
 import { keyOf } from '../../kube/objects.ts';
 import type { ReadonlyStore, StoreEvent } from '../../kube/store.ts';
 import type { LiveRun } from './observed.ts';
@@ -14,6 +15,8 @@ export const RUN_INDEXES = {
   podUid: 'podUid',
   /** Workflow runs by the UID of the root of their tree, which is not among them. */
   tree: 'tree',
+  /** Workflow runs by the UIDs of the event runs that wait for them without having started them. */
+  awaitedBy: 'awaitedBy',
   /** Event runs that have not ended, by the key of the run whose result they wait for. */
   duplicateOf: 'duplicateOf',
 } as const;
@@ -63,6 +66,20 @@ export function childrenElsewhere(run: LiveRun, runs: ReadonlyStore<LiveRun>): r
 export function inTree(run: LiveRun): readonly string[] {
   const { workflow, parent } = run.spec;
   return workflow === undefined || parent === undefined || startedBy(run) === undefined ? [] : [parent.root.uid];
+}
+
+/** The index `awaitedBy`. */
+export function byAwaiters(run: LiveRun): readonly string[] {
+  return awaitersOf(run).map(({ uid }) => uid);
+}
+
+/** The keys of the runs that wait for this one without having started it, when it comes to be awaited, ends or goes away. */
+export function awaitersConcerned(event: StoreEvent<LiveRun>): string[] {
+  if (event.type === 'added') return [];
+  if (event.type === 'deleted') return awaitersOf(event.old).map(({ key }) => key);
+  const { old, object } = event;
+  const before = old.status?.phase === object.status?.phase ? new Set(byAwaiters(old)) : new Set<string>();
+  return awaitersOf(object).flatMap(({ uid, key }) => (before.has(uid) ? [] : [key]));
 }
 
 /** The index `duplicateOf`. */

@@ -1,6 +1,8 @@
 import { isTerminal } from '../../api/takorun.ts';
-import { isElsewhere } from '../../fanout/parentage.ts';
+import { rootOf } from '../../fanout/lineage.ts';
+import { isElsewhere, startedBy } from '../../fanout/parentage.ts';
 import type { WorkflowRunner } from '../../fanout/runner.ts';
+import { waitCycle, wayText } from '../../fanout/wait-cycle.ts';
 import type { Expectations } from '../../kube/expectations.ts';
 import { keyOf } from '../../kube/objects.ts';
 import type { ReadonlyStore } from '../../kube/store.ts';
@@ -40,13 +42,15 @@ export async function observeEvent(
   const { runs, expectations, options, budget } = context;
   const key = keyOf(run.metadata);
   const children = runs.byIndex(RUN_INDEXES.parent, run.metadata.uid);
-  for (const child of children) expectations.creationObserved(key, child.metadata.name);
+  const shared = sharedRuns(run, runs);
+  for (const child of [...children, ...shared]) expectations.creationObserved(key, child.metadata.name);
   const settled = expectations.satisfied(key);
   const observation: EventObservation = {
     run,
     now,
     options,
     children,
+    shared,
     settled,
     lineage: lineageOf(run, runs),
     parent: parentOf(run, runs),
@@ -55,7 +59,7 @@ export async function observeEvent(
   if (run.status?.fanOut?.expanded === true) {
     if (!settled) return undefined;
     budget.release(key);
-    return observation;
+    return { ...observation, cycle: cycleOf(observation, runs) };
   }
   if (isTerminal(run.status?.phase)) {
     budget.release(key);
@@ -78,6 +82,24 @@ export async function observeEvent(
   };
   const expansion = await expand(run, deadlineMs, now, expandContext, signal);
   return { ...observation, run: (await held) ?? run, expansion };
+}
+
+/** The runs that this event waits for although another event of its tree has started them. */
+function sharedRuns(run: LiveRun, runs: ReadonlyStore<LiveRun>): readonly LiveRun[] {
+  const root = rootOf(run).uid;
+  return runs
+    .byIndex(RUN_INDEXES.awaitedBy, run.metadata.uid)
+    .filter(
+      other => other.spec.parent?.root.uid === root && ![undefined, run.metadata.uid].includes(startedBy(other)?.uid),
+    );
+}
+
+/** How a shared run waits for this event itself, which nobody could foresee when the two came to wait for each other at the same time. */
+function cycleOf({ run, shared }: EventObservation, runs: ReadonlyStore<LiveRun>): string | undefined {
+  if (isTerminal(run.status?.phase) || run.spec.waitForChildren === false) return undefined;
+  const open = shared.filter(({ status }) => !isTerminal(status?.phase));
+  const way = waitCycle(run, open, waitersIn(runs));
+  return way === undefined ? undefined : wayText(way);
 }
 
 async function expand(
@@ -103,7 +125,7 @@ function startingFor(
   run: LiveRun,
   { runner, expectations }: EventContext,
   hold: () => Promise<unknown>,
-): Pick<WorkflowRunner, 'start'> {
+): Pick<WorkflowRunner, 'start' | 'share'> {
   const key = keyOf(run.metadata);
   return {
     async start(manifest, options) {
@@ -111,10 +133,23 @@ function startingFor(
       const { name } = manifest.metadata;
       expectations.expectCreations(key, [name]);
       try {
-        return await runner.start(manifest, options);
+        const started = await runner.start(manifest, options);
+        // It will never be among this run's children.
+        if (started.shared) expectations.creationObserved(key, name);
+        return started;
       } catch (error) {
         expectations.creationObserved(key, name);
         throw isRefusal(error) ? new ChildRefusedError(manifest, error) : error;
+      }
+    },
+    async share(child, waiter, options) {
+      expectations.expectCreations(key, [child.name]);
+      let noted = false;
+      try {
+        noted = await runner.share(child, waiter, options);
+        return noted;
+      } finally {
+        if (!noted) expectations.creationObserved(key, child.name);
       }
     },
   };

@@ -29,7 +29,9 @@ export function planChildrenOf(
   const expected = fanOut?.triggeredCount ?? 0;
   const states = children.map(child => stateOf(child, observation));
   const summary = summarise(states, expected);
-  const errors = detailedErrors(states, { namespace: run.metadata.namespace! });
+  const namespace = run.metadata.namespace!;
+  const errors = detailedErrors(states, { namespace });
+  const sharedStates = observation.shared.map(one => childState(one));
   const below: Partial<StatusBody> = {
     ...changes,
     childrenSummary: summary,
@@ -41,6 +43,13 @@ export function planChildrenOf(
     // Its end is latched; only the numbers go on, for children that nobody waits for.
     return { ...NOTHING, status: eventStatus(observation, below) };
   }
+  if (observation.cycle !== undefined) {
+    const message = `the runs of this tree would wait for each other: ${observation.cycle}; change a subscription or its filters so that the chain ends`;
+    return {
+      ...endEvent(observation, 'Failed', 'execution_failed', 'CycleDetected', message, below),
+      before: cancelChildren(children),
+    };
+  }
   const deadlineMs = eventDeadline(observation);
   const completion = eventCompletion({
     waitForChildren: run.spec.waitForChildren !== false,
@@ -48,6 +57,10 @@ export function planChildrenOf(
     skippedCount: fanOut?.skippedCount,
     summary,
     errors: errors.errors,
+    shared: {
+      summary: summarise(sharedStates, fanOut?.sharedCount ?? 0),
+      errors: detailedErrors(sharedStates, { namespace }).errors,
+    },
     cancel: run.spec.cancel === true,
     deadlineMs,
     now,

@@ -21,6 +21,7 @@ function expanded(count: number, changes: Partial<Extract<Expansion, { kind: 'ex
   return {
     kind: 'expanded',
     children: manifests(count),
+    shared: [],
     subscribersFound: count,
     withoutConsent: 0,
     deduplicated: 0,
@@ -175,6 +176,61 @@ describe('an event that goes out', () => {
     const decision = plan({ run: eventRun(ofStep), expansion: expanded(1, { warnings }) });
     expect(decision.events).toEqual([{ type: 'Warning', reason: 'DeepTree', message: 'level 7 of 10' }]);
     expect(decision.warnings).toEqual(warnings);
+  });
+});
+
+describe('an event of a tree in which equal children run once', () => {
+  it('given children that another event has started, then it counts them as deduplicated, and waits for them', () => {
+    const [own, other] = manifests(2);
+    expect(
+      plan({ expansion: expanded(1, { children: [own!], shared: [other!], deduplicated: 2, subscribersFound: 2 }) }),
+    ).toMatchObject({
+      verdict: { phase: 'Waiting' },
+      status: {
+        children: '0/1',
+        childrenSummary: { total: 1 },
+        treeSummary: { total: 1 },
+        fanOut: { triggeredCount: 1, deduplicated: 3, sharedCount: 1 },
+      },
+      events: [{ message: '1 of 2 subscribers run, 1 run already for another event of the tree' }],
+    });
+  });
+
+  const shared = latched(0, { fanOut: { expanded: true, triggeredCount: 0, sharedCount: 1 } });
+
+  it('given a shared run, then the event ends with it, and does not count it', () => {
+    const run = eventRun({ status: shared });
+    expect(plan({ run, shared: [child(0, { phase: 'Running' })] }).verdict?.phase).toBe('Waiting');
+    const ended = plan({ run, shared: [child(0, { phase: 'Failed', message: 'exit code 1' })] });
+    expect(ended).toMatchObject({
+      verdict: { phase: 'Failed', reason: 'ChildrenFailed', message: expect.stringContaining('exit code 1') },
+      status: { childrenSummary: { total: 0 }, treeSummary: { total: 0 } },
+    });
+    expect(ended.status?.detailedErrors ?? []).toEqual([]);
+  });
+
+  it('given a shared run that disappeared, then it counts as canceled', () => {
+    expect(plan({ run: eventRun({ status: shared }) }).verdict).toMatchObject({
+      phase: 'Failed',
+      message: '1 of 1 run that another event of the tree started was canceled',
+    });
+  });
+
+  it('given a cancel, then shared runs are left alone', () => {
+    const run = eventRun({ spec: { cancel: true }, status: shared });
+    expect(plan({ run, shared: [child(0, { phase: 'Running' })] })).toMatchObject({
+      before: [],
+      verdict: { phase: 'Canceled' },
+    });
+  });
+
+  it('given a shared run that waits for it in turn, then it fails with the path and stops its own children', () => {
+    const run = eventRun({ status: latched(1, { fanOut: { expanded: true, triggeredCount: 1, sharedCount: 1 } }) });
+    const cycle = 'acme/b go -> acme/c go';
+    expect(plan({ run, children: [child(1, { phase: 'Running' })], shared: [child(0)], cycle })).toMatchObject({
+      before: [{ kind: 'cancelRun', name: 'child-1' }],
+      verdict: { phase: 'Failed', reason: 'CycleDetected', message: expect.stringContaining(cycle) },
+    });
   });
 });
 

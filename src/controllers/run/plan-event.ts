@@ -11,7 +11,6 @@ import { cancelChildren, isStillCounting, planChildrenOf } from './plan-event-ch
 import { planFinished } from './plan-finished.ts';
 import { takeUpRetry, tellingOfRetry } from './plan-retry-tree.ts';
 import { boundPlanned, boundSkipped, rfc3339, type StatusBody } from './status.ts';
-import { unsupportedMessage } from './unsupported.ts';
 import { ENDING_LOOK_MS } from './workflow-observation.ts';
 
 type Expanded = Extract<Expansion, { kind: 'expanded' }>;
@@ -57,9 +56,6 @@ function planEvent(observation: EventObservation): Decision {
     const message = 'the time limit was over before the event went out';
     return endEvent(observation, 'TimedOut', 'timeout', 'DeadlineExceeded', message, { timeoutExceeded: true });
   }
-  const unsupported = unsupportedMessage(run.spec);
-  if (unsupported !== undefined)
-    return endEvent(observation, 'Failed', 'execution_failed', 'NotSupported', unsupported);
   if (run.spec.suspend === true)
     return holdEvent(
       observation,
@@ -106,11 +102,20 @@ function fail(observation: EventObservation, { reason, message }: { reason: stri
 /** The event went out: from here on it is never matched again, whatever the repositories say later. */
 function latch(observation: EventObservation, expansion: Expanded): Decision {
   const { run } = observation;
-  const { children, subscribersFound, withoutConsent } = expansion;
-  const message = `${children.length} of ${subscribersFound - withoutConsent} subscribers run`;
+  const { children, shared, deduplicated, subscribersFound, withoutConsent } = expansion;
+  const others = shared.length === 0 ? '' : `, ${shared.length} run already for another event of the tree`;
+  const message = `${children.length} of ${subscribersFound - withoutConsent} subscribers run${others}`;
   const told = run.spec.parent === undefined ? [{ type: 'Normal' as const, reason: 'EventEmitted', message }] : [];
-  const changes = { fanOut: { ...fanOutStatus(observation, expansion, true), triggeredCount: children.length } };
-  const decision = planChildrenOf({ ...observation, children }, changes, [...told, ...warningEvents(expansion)]);
+  const fanOut = {
+    ...fanOutStatus(observation, expansion, true),
+    triggeredCount: children.length,
+    deduplicated: deduplicated + shared.length,
+    ...(shared.length === 0 ? {} : { sharedCount: shared.length }),
+  };
+  const decision = planChildrenOf({ ...observation, children, shared }, { fanOut }, [
+    ...told,
+    ...warningEvents(expansion),
+  ]);
   return { ...decision, warnings: expansion.warnings };
 }
 

@@ -8,7 +8,6 @@ import { planBackoff, retryDueMs } from './plan-retry.ts';
 import { buildPod } from './pod.ts';
 import type { PreparedWorkflow } from './prepare.ts';
 import { rfc3339 } from './status.ts';
-import { unsupportedMessage } from './unsupported.ts';
 import {
   deadlineOf,
   EARLY_LOOK_MS,
@@ -45,8 +44,6 @@ export function planStart(observation: WorkflowObservation): Decision {
     const message = `the time limit was over before ${whatStarts(run)} could start`;
     return end(observation, 'TimedOut', 'timeout', 'DeadlineExceeded', message, { timeoutExceeded: true });
   }
-  const unsupported = unsupportedMessage(run.spec);
-  if (unsupported !== undefined) return end(observation, 'Failed', 'execution_failed', 'NotSupported', unsupported);
   const backoff = planBackoff(observation);
   if (backoff !== undefined) return backoff;
   if (run.spec.suspend === true)

@@ -127,7 +127,9 @@ describe('planners', () => {
         const decision = check(observation, planEventRun, written => {
           const { expansion } = observation;
           const isNew = expansion?.kind === 'expanded' && observation.run.status?.fanOut?.expanded !== true;
-          return isNew ? { ...written, children: expansion.children } : written;
+          return isNew
+            ? { ...written, children: expansion.children, shared: expansion.shared, cycle: undefined }
+            : written;
         });
         const { run } = observation;
         if (isTerminal(run.status?.phase)) expect(decision.verdict).toBeUndefined();

@@ -12,7 +12,7 @@ import { createStore } from '../../kube/store.ts';
 import { NO_LIMITS, ticket } from '../../queue/testing/naive.ts';
 import { createRepositoryReader } from '../repository/reader.ts';
 import { createAdmission } from './admission.ts';
-import { byParentUid, POD_INDEXES, RUN_INDEXES } from './indexes.ts';
+import { byAwaiters, byParentUid, POD_INDEXES, RUN_INDEXES } from './indexes.ts';
 import type { LiveRepository, LiveRun, ObservedPod } from './observed.ts';
 import { createRunReconciler } from './reconciler.ts';
 import { COMMIT, eventRun, finishedPod, observedPod, running, settings, workflowRun } from './testing/builders.ts';
@@ -27,7 +27,9 @@ async function harness() {
     await evaluator.close();
   });
   const clock = createFakeClock('2026-01-01T00:01:00Z');
-  const runs = createStore<LiveRun>({ indexes: { [RUN_INDEXES.parent]: byParentUid } });
+  const runs = createStore<LiveRun>({
+    indexes: { [RUN_INDEXES.parent]: byParentUid, [RUN_INDEXES.awaitedBy]: byAwaiters },
+  });
   const pods = createStore<ObservedPod>({
     indexes: { [POD_INDEXES.run]: pod => [keyOf({ namespace: 'team', name: controllerOf(pod)?.name ?? '' })] },
   });

@@ -4,6 +4,7 @@ import { isTerminal } from '../../api/takorun.ts';
 import { type ObjectIdentity, runIdentity } from '../../fanout/objects.ts';
 import { isChildOf } from '../../fanout/parentage.ts';
 import { RunConflictError, type WorkflowRunner } from '../../fanout/runner.ts';
+import { awaitedBy, isShared } from '../../fanout/shared.ts';
 import { childState } from '../../fanout/summary.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isApiError } from '../../kube/errors.ts';
@@ -14,14 +15,25 @@ export function createTakoRunRunner(client: Pick<KubeClient, 'get' | 'create' | 
     async start(manifest, { signal } = {}) {
       try {
         const created = await client.create(takoRuns, manifest as TakoRun, { signal });
-        return { identity: runIdentity(created), created: true };
+        return { identity: runIdentity(created), created: true, shared: false };
       } catch (error) {
         if (!isApiError(error, 'alreadyExists')) throw error;
         const { namespace, name } = manifest.metadata;
         const found = await client.get(takoRuns, { namespace, name }, { signal });
-        if (!isChildOf(found, manifest.spec.parent?.run as ObjectIdentity))
-          throw new RunConflictError({ namespace, name });
-        return { identity: runIdentity(found), created: false };
+        const shared = !isChildOf(found, manifest.spec.parent?.run as ObjectIdentity);
+        if (shared && !isShared(found, manifest)) throw new RunConflictError({ namespace, name });
+        return { identity: runIdentity(found), created: false, shared };
+      }
+    },
+    async share({ namespace, name, uid }, waiter, { signal } = {}) {
+      const patch = { metadata: { uid, annotations: awaitedBy(waiter) } };
+      try {
+        await client.mergePatch(takoRuns, { namespace, name }, patch, { signal, fieldManager: 'tako-operator-share' });
+        return true;
+      } catch (error) {
+        // A conflict is another run of that name: this one is gone.
+        if (!isApiError(error, 'notFound', 'conflict')) throw error;
+        return false;
       }
     },
     async observe(ref, { signal } = {}) {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { awaitedBy } from '../../fanout/shared.ts';
 import { createStore } from '../../kube/store.ts';
 import { byDuplicateOf, RUN_INDEXES } from './indexes.ts';
 import type { LiveRun } from './observed.ts';
@@ -34,6 +35,16 @@ describe('who waits for a run', () => {
     const second = eventRun({ name: 'second', status: { phase: 'Waiting', duplicateOf: 'first' } });
     const ended = eventRun({ name: 'ended', status: { phase: 'Succeeded', duplicateOf: 'first' } });
     expect(waiters(first, second, ended)).toEqual(['second']);
+  });
+
+  it('given events that share it, then they wait, if they are still there and go on', () => {
+    const [one, two] = ['one', 'two'].map(name => fanOutOf(workflowRun({ name: `of-${name}` }), name));
+    const names = [one!, two!, eventRun({ name: 'gone' })].map(reference);
+    const annotations = Object.assign({}, ...names.map(awaitedBy));
+    const base = workflowRun({ name: 'shared' });
+    const shared = { ...base, metadata: { ...base.metadata, annotations } };
+    expect(waiters(shared, one!, two!)).toEqual(['of-one-one', 'of-two-two']);
+    expect(waiters(shared, one!, { ...two!, status: { phase: 'TimedOut' } })).toEqual(['of-one-one']);
   });
 
   it('given a parent that has ended, or nobody, then nobody waits', () => {

@@ -1,4 +1,5 @@
 import { isTerminal } from '../../api/takorun.ts';
+import { awaitersOf } from '../../fanout/shared.ts';
 import type { WaitersOf } from '../../fanout/wait-cycle.ts';
 import { keyOf } from '../../kube/objects.ts';
 import type { ReadonlyStore } from '../../kube/store.ts';
@@ -6,13 +7,13 @@ import { RUN_INDEXES } from './indexes.ts';
 import { parentOf } from './lineage.ts';
 import type { LiveRun } from './observed.ts';
 
-/** The runs that wait for a run now, by the store: the one that started it and the duplicates of its event. */
+/** The runs that wait for a run now, by the store: the one that started it, others of its tree that share it, and the duplicates of its event. */
 export function waitersIn(runs: ReadonlyStore<LiveRun>): WaitersOf {
   return run => {
     const live = run as LiveRun;
-    return [...waitingParent(live, runs), ...runs.byIndex(RUN_INDEXES.duplicateOf, keyOf(live.metadata))].filter(
-      ({ status }) => !isTerminal(status?.phase),
-    );
+    const duplicates = runs.byIndex(RUN_INDEXES.duplicateOf, keyOf(live.metadata));
+    const waiters = [...waitingParent(live, runs), ...sharers(live, runs), ...duplicates];
+    return waiters.filter(({ status }) => !isTerminal(status?.phase));
   };
 }
 
@@ -22,4 +23,12 @@ function waitingParent(run: LiveRun, runs: ReadonlyStore<LiveRun>): LiveRun[] {
   if (parent === undefined) return [];
   const { waitForChildren } = run.spec.event === undefined ? parent.spec : run.spec;
   return waitForChildren === false ? [] : [parent];
+}
+
+/** Those that have said so in its annotations. */
+function sharers(run: LiveRun, runs: ReadonlyStore<LiveRun>): LiveRun[] {
+  return awaitersOf(run).flatMap(({ uid, key }) => {
+    const found = runs.get(key);
+    return found?.metadata.uid === uid ? [found] : [];
+  });
 }

@@ -2,6 +2,7 @@ import { isTerminal, type TakoRunStatus } from '../../api/takorun.ts';
 import type { ObjectIdentity, ObjectName, RunManifest } from '../objects.ts';
 import { isChildOf } from '../parentage.ts';
 import { RunConflictError, type WorkflowRunner } from '../runner.ts';
+import { isShared } from '../shared.ts';
 import { childState } from '../summary.ts';
 
 /** A run that exists in memory only. */
@@ -10,6 +11,8 @@ interface MemoryRun {
   readonly manifest: RunManifest;
   readonly status: TakoRunStatus;
   readonly cancelRequested: boolean;
+  /** Who waits for it besides its parent. */
+  readonly waiters: readonly ObjectIdentity[];
 }
 
 /** A `WorkflowRunner` for tests, with what a test needs to play the cluster's part. */
@@ -41,13 +44,28 @@ export function createMemoryRunner(): MemoryRunner {
       const found = runs.get(keyOf(manifest.metadata));
       if (found !== undefined) {
         const parent = manifest.spec.parent?.run;
-        if (parent === undefined || !isChildOf(liveOf(found), parent)) throw new RunConflictError(manifest.metadata);
-        return { identity: found.identity, created: false };
+        const shared = parent === undefined || !isChildOf(liveOf(found), parent);
+        if (shared && !isShared(found.manifest, manifest)) throw new RunConflictError(manifest.metadata);
+        return { identity: found.identity, created: false, shared };
       }
       started += 1;
       const identity = { namespace, name, uid: `memory-${started}` };
-      runs.set(keyOf(identity), { identity, manifest: structuredClone(manifest), status: {}, cancelRequested: false });
-      return { identity, created: true };
+      runs.set(keyOf(identity), {
+        identity,
+        manifest: structuredClone(manifest),
+        status: {},
+        cancelRequested: false,
+        waiters: [],
+      });
+      return { identity, created: true, shared: false };
+    },
+    share: async (run, waiter, { signal } = {}) => {
+      signal?.throwIfAborted();
+      const found = runs.get(keyOf(run));
+      if (found?.identity.uid !== run.uid) return false;
+      const others = found.waiters.filter(({ uid }) => uid !== waiter.uid);
+      runs.set(keyOf(run), { ...found, waiters: [...others, waiter] });
+      return true;
     },
     observe: async (run, { signal } = {}) => {
       signal?.throwIfAborted();

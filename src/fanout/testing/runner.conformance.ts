@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TakoRunStatus } from '../../api/takorun.ts';
 import { childRun, planChildren } from '../children.ts';
-import type { ObjectName, RunManifest, RunObject } from '../objects.ts';
+import { type ObjectName, type RunManifest, type RunObject, runIdentity } from '../objects.ts';
 import { RunConflictError, type WorkflowRunner } from '../runner.ts';
 import { buildSubscriber } from './builders.ts';
 
@@ -17,6 +17,8 @@ export interface RunnerHarness {
   cancelRequested(run: ObjectName): Promise<boolean>;
   /** Deletes a child, as a person would. */
   remove(run: ObjectName): Promise<void>;
+  /** UIDs of the runs that wait for this one without having started it. */
+  awaiters(run: ObjectName): Promise<readonly string[]>;
   /** Number of runs that the parent owns. */
   countChildren(parent: RunObject): Promise<number>;
 }
@@ -39,7 +41,7 @@ export function runnerConformance(implementation: string, createHarness: () => P
       const run = childOf(parent);
       const first = await runner.start(run);
       const second = await runner.start(run);
-      expect(second).toEqual({ identity: first.identity, created: false });
+      expect(second).toEqual({ identity: first.identity, created: false, shared: false });
       expect(await countChildren(parent)).toBe(1);
     });
 
@@ -60,6 +62,30 @@ export function runnerConformance(implementation: string, createHarness: () => P
       const same = { ...theirs, metadata: { ...theirs.metadata, name: run.metadata.name } };
       await expect(runner.start(same)).rejects.toBeInstanceOf(RunConflictError);
       expect((await runner.start(run)).identity).toEqual(identity);
+    });
+
+    it('given dedupe: Tree and an equal run of another parent of the same tree, when started, then it is shared', async () => {
+      const { runner, parent, otherParent, countChildren } = await createHarness();
+      const first = await runner.start(inTree(childOf(parent), 'root', 'shared'));
+      const second = await runner.start(inTree(childOf(otherParent), 'root', 'shared'));
+      expect(first).toMatchObject({ created: true, shared: false });
+      expect(second).toEqual({ identity: first.identity, created: false, shared: true });
+      expect(await runner.start(inTree(childOf(parent), 'root', 'shared'))).toMatchObject({ shared: false });
+      expect(await countChildren(parent)).toBe(1);
+      expect(await countChildren(otherParent)).toBe(0);
+      const stranger = inTree(childOf(otherParent), 'other-root', 'shared');
+      await expect(runner.start(stranger)).rejects.toBeInstanceOf(RunConflictError);
+    });
+
+    it('given a shared run, when others note that they wait for it, then it tells all of them, each once', async () => {
+      const { runner, parent, otherParent, awaiters, remove } = await createHarness();
+      const { identity } = await runner.start(childOf(parent));
+      const waiters = [parent, otherParent].map(run => runIdentity(run));
+      for (const waiter of [...waiters, ...waiters]) expect(await runner.share(identity, waiter)).toBe(true);
+      expect([...(await awaiters(identity))].sort()).toEqual(waiters.map(({ uid }) => uid).sort());
+      expect(await runner.share({ ...identity, uid: 'another' }, waiters[0]!)).toBe(false);
+      await remove(identity);
+      expect(await runner.share(identity, waiters[0]!)).toBe(false);
     });
 
     it('given a run that reports, when observed, then its state is told', async () => {
@@ -129,6 +155,16 @@ export function runnerConformance(implementation: string, createHarness: () => P
       expect(await countChildren(parent)).toBe(0);
     });
   });
+}
+
+function inTree(run: RunManifest, root: string, name: string): RunManifest {
+  const { metadata, spec } = run;
+  const top = { namespace: metadata.namespace, name: root, uid: `uid-${root}` };
+  return {
+    ...run,
+    metadata: { ...metadata, name },
+    spec: { ...spec, dedupe: 'Tree', parent: { ...spec.parent!, root: top } },
+  };
 }
 
 function childOf(parent: RunObject): RunManifest {

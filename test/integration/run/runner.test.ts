@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { API_VERSION } from '../../../src/api/meta.ts';
 import { takoRuns } from '../../../src/api/resources.ts';
 import { createTakoRunRunner } from '../../../src/controllers/run/runner.ts';
+import { awaitersOf } from '../../../src/fanout/shared.ts';
 import { buildEvent } from '../../../src/fanout/testing/builders.ts';
 import { runnerConformance } from '../../../src/fanout/testing/runner.conformance.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
@@ -34,6 +35,7 @@ runnerConformance('TakoRuns of the API server', async () => {
     async remove({ name }) {
       await client.delete(takoRuns, { namespace, name });
     },
+    awaiters: async ({ name }) => awaitersOf(await client.get(takoRuns, { namespace, name })).map(({ uid }) => uid),
     async countChildren(parent) {
       const { items } = await client.list(takoRuns, { namespace });
       return items.filter(item => controllerOf(item)?.uid === parent.metadata.uid).length;

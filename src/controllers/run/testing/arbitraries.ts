@@ -253,11 +253,17 @@ const anyExpansion: fc.Arbitrary<Expansion | undefined> = fc.oneof(
     .tuple(fc.constantFrom('waiting' as const, 'failed' as const), anyText)
     .map(([kind, message]): Expansion => ({ kind, reason: 'SourceNotFound', message })),
   fc
-    .tuple(fc.uniqueArray(anyChild, { maxLength: 4, selector: run => run.metadata.name }), fc.nat({ max: 9 }), anyText)
+    .tuple(
+      fc.uniqueArray(anyChild, { maxLength: 4, selector: run => run.metadata.name }),
+      fc.nat({ max: 9 }),
+      fc.nat({ max: 2 }),
+      anyText,
+    )
     .map(
-      ([children, found, message]): Expansion => ({
+      ([children, found, shared, message]): Expansion => ({
         kind: 'expanded',
-        children: children.map(child => ({ ...child, status: undefined }) as unknown as RunManifest),
+        children: children.slice(shared).map(child => ({ ...child, status: undefined }) as unknown as RunManifest),
+        shared: children.slice(0, shared).map(child => ({ ...child, status: undefined }) as unknown as RunManifest),
         subscribersFound: found,
         withoutConsent: 0,
         deduplicated: 0,
@@ -270,10 +276,10 @@ const anyExpansion: fc.Arbitrary<Expansion | undefined> = fc.oneof(
 
 export function anyEventObservation(): fc.Arbitrary<EventObservation> {
   const latched = fc
-    .tuple(anyRun('event'), fc.nat({ max: 5 }), fc.boolean())
-    .map(([run, triggeredCount, expanded]) => ({
+    .tuple(anyRun('event'), fc.nat({ max: 5 }), fc.nat({ max: 2 }), fc.boolean())
+    .map(([run, triggeredCount, sharedCount, expanded]) => ({
       ...run,
-      status: { ...run.status, ...(expanded ? { fanOut: { expanded, triggeredCount } } : {}) },
+      status: { ...run.status, ...(expanded ? { fanOut: { expanded, triggeredCount, sharedCount } } : {}) },
     }));
   return fc
     .record({
@@ -281,6 +287,8 @@ export function anyEventObservation(): fc.Arbitrary<EventObservation> {
       now: anyMs.map(ms => CREATED + ms),
       children: fc.uniqueArray(anyChild, { maxLength: 5, selector: run => run.metadata.name }),
       settled: fc.boolean(),
+      shared: fc.uniqueArray(anyChild, { maxLength: 2, selector: run => run.metadata.name }),
+      cycle: fc.option(fc.constant('acme/a ci -> acme/b ci'), { nil: undefined, freq: 9 }),
       lineage: anyLineage,
       expansion: anyExpansion,
     })

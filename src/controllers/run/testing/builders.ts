@@ -237,6 +237,7 @@ export function eventObservation(changes: Partial<EventObservation> = {}): Event
     now: CREATED + 1_000,
     options: settings,
     children: [],
+    shared: [],
     settled: true,
     lineage: 'live',
     below: () => [],
