@@ -88,7 +88,7 @@ export function planBackoff(observation: WorkflowObservation): Decision | undefi
   return {
     ...hold(observation, 'Pending', 'PodTerminating', message, true),
     after: clearing(pods),
-    requeueAfterMs: deadlineOf(observation, startOf(observation)) - now,
+    requeueAfterMs: Math.max(1_000, deadlineOf(observation, startOf(observation)) - now),
   };
 }
 
