@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { childRun, planChildren } from './children.ts';
+import { childRun, childrenScope, planChildren } from './children.ts';
 import type { RunObject } from './objects.ts';
 import { isChildOf, startedBy } from './parentage.ts';
 import { buildEventRun, buildSubscriber, buildWorkflowRun } from './testing/builders.ts';
@@ -53,6 +53,17 @@ describe('who started a run', () => {
     ];
     for (const changed of changes) expect(startedBy(changed)).toBeUndefined();
     expect(startedBy(buildEventRun({ namespace: 'apps', parent: { run: parent } }))).toBeUndefined();
+  });
+
+  it('given a tree with dedupe: Tree, then the name has to follow from its root', () => {
+    const tree = buildEventRun({ spec: { dedupe: 'Tree' }, parent: { step: 'emit' } });
+    const resolved = [{ subscriber: buildSubscriber({ namespace: 'apps' }), inputs: {} }];
+    const [child] = planChildren(childrenScope(tree), resolved).children;
+    const run = childRun(tree, child!, { now });
+    expect(startedBy(run)).toEqual(parent);
+    const root = { ...run.spec.parent!.root, uid: 'uid-other' };
+    expect(startedBy({ ...run, spec: { ...run.spec, parent: { ...run.spec.parent!, root } } })).toBeUndefined();
+    expect(startedBy({ ...run, spec: { ...run.spec, dedupe: 'Event' } })).toBeUndefined();
   });
 
   it('given any planned child, then it is believed, in whatever namespace', () => {
