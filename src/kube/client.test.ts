@@ -98,6 +98,13 @@ describe('reading', () => {
     expect((await client.list(configMaps)).items[0]).toMatchObject({ apiVersion: 'v1', kind: 'ConfigMap' });
   });
 
+  it('given an empty list of metadata, which the API server writes as null, then it is a page without items', async () => {
+    const body = JSON.stringify({ kind: 'PartialObjectMetadataList', metadata: { resourceVersion: '1' }, items: null });
+    api.faults = () => ({ kind: 'body', code: 200, body });
+    for await (const page of client.listMetadata(configMaps)) expect(page.items).toEqual([]);
+    expect(last().headers.accept).toContain('as=PartialObjectMetadataList');
+  });
+
   it('given a snapshot that is lost between two pages, then the error is gone', async () => {
     for (let i = 0; i < 3; i++) api.storage.put('/configmaps', `a/${i}`, configMap(`${i}`));
     const pages = client.listAll(configMaps, { limit: 1 });

@@ -193,9 +193,10 @@ export function createKubeClient(config: ClusterConfig, options: ClientOptions =
   };
 }
 
-/** Items of a typed list come without apiVersion and kind, as the list says it for them all. */
+/** Items of a typed list come without apiVersion and kind, as the list says it for them all. Of metadata, an empty list is null. */
 function withTypes<T extends KubeObject>(type: ResourceType<T>, page: KubeList<T>): KubeList<T> {
   const apiVersion = apiVersionOf(type);
+  page.items ??= [];
   for (const item of page.items) {
     item.apiVersion ??= apiVersion;
     item.kind ??= type.kind;

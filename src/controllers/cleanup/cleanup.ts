@@ -80,6 +80,8 @@ export function createCleanup(options: CleanupOptions): Cleanup {
         existing.set(namespace, await readExisting(client, namespace, signal));
       } catch (err) {
         signal.throwIfAborted();
+        const kinds = new Set(owned.filter(suspect => suspect.namespace === namespace).map(({ kind }) => kind));
+        for (const kind of kinds) metrics.failed({ kind });
         logger.warn({ err, namespace }, 'the cleanup cannot see who is left in a namespace, and leaves it alone');
       }
     }

@@ -120,7 +120,9 @@ async function orphan(world: World, type: ResourceType, object: Live): Promise<v
 }
 
 describe('the cleanup', () => {
-  test('given an orphan of each kind beside active ones, then two looks remove each orphan once, never an active one, and count', async () => {
+  test('given an orphan of each kind beside active ones, then two looks remove each orphan once, never an active one, and count', {
+    timeout: 240_000,
+  }, async () => {
     const world = await createPlayedWorld({ settings: { TAKO_CLEANUP_INTERVAL: '0s' } });
     const { client, namespace, kubelet } = world;
     await world.repository('quick', FILE, { spec: { runTemplate: world.plays('succeed') } });
@@ -167,7 +169,7 @@ describe('the cleanup', () => {
     const held = await world.run({ workflow: workflow('unplayed') }, 'held');
     const heldPod = await world.pod(held);
     await world.operator.stop();
-    for (const run of [gone, event2, held]) await orphan(world, takoRuns, run);
+    await Promise.all([gone, event2, held].map(run => orphan(world, takoRuns, run)));
     await client.delete(pods, { namespace, name: heldPod.metadata.name });
     const found = await client.get(pods, { namespace, name: heldPod.metadata.name });
     expect(found.metadata).toMatchObject({

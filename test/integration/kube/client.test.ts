@@ -37,6 +37,25 @@ describe('objects', () => {
     await expect(client.delete(configMaps, ref)).rejects.toMatchObject({ class: 'notFound' });
   });
 
+  it('given objects, when their metadata is listed, page by page, then nothing else comes, and none is an empty page', async () => {
+    const { client, namespace } = cluster;
+    const labels = { listed: 'so' };
+    for (const name of ['one', 'two', 'three']) {
+      const object = configMap(namespace, name, { data: { a: 'x'.repeat(1_000) } });
+      await client.create(configMaps, { ...object, metadata: { ...object.metadata, labels } });
+    }
+    const found: KubeObject[] = [];
+    const options = { namespace, labelSelector: 'listed=so', limit: 2 };
+    for await (const { items } of client.listMetadata(configMaps, options)) found.push(...items);
+    expect(found.map(({ metadata }) => [metadata.name, metadata.labels])).toEqual(
+      ['one', 'three', 'two'].map(name => [name, labels]),
+    );
+    expect(found.filter(object => 'data' in object)).toEqual([]);
+    for await (const { items } of client.listMetadata(configMaps, { namespace, labelSelector: 'listed=not' })) {
+      expect(items).toEqual([]);
+    }
+  });
+
   it('given a taken name, an impossible one and one to be made, then the first two are errors of their class', async () => {
     const { client, namespace } = cluster;
     await client.create(configMaps, configMap(namespace, 'taken'));
