@@ -216,15 +216,16 @@ describe.concurrent('a repository that cannot be used', () => {
       // The operator has read the commit; whatever the agent asks for hangs.
       server.setFault({ kind: 'hang' });
 
-      const run = await tako.run({ workflow: { repositoryRef: { name: 'app' }, name: 'release' } });
+      const workflow = { repositoryRef: { name: 'app' }, name: 'release' };
+      const run = await tako.run({ workflow, retry: { limit: 0 } });
 
       expect(outcome(await run.ended(60_000))).toMatchObject({
         phase: 'Failed',
         errorType: 'execution_failed',
-        reason: 'CheckoutFailed',
+        reason: 'GitUnavailable',
         message: expect.stringContaining('the checkout of acme/app failed'),
       });
-      await run.event('CheckoutFailed');
+      await run.event('GitUnavailable');
       await run.podsReleased();
     } finally {
       await server.close();

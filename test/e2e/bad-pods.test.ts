@@ -11,7 +11,10 @@ describe.concurrent('a Pod that cannot start', () => {
   test('given an image that cannot be pulled, then the run says so while it waits, and fails in the end', async ({
     tako,
   }) => {
-    const run = await tako.steps(['true'], { workflow: { image: 'registry.invalid/acme/nothing:1.0' } });
+    const run = await tako.steps(['true'], {
+      workflow: { image: 'registry.invalid/acme/nothing:1.0' },
+      run: { retry: { limit: 0 } },
+    });
 
     expect((await run.event('ImagePullBackOff')).note).toContain('registry.invalid/acme/nothing:1.0');
     expect(outcome(run.now())).toMatchObject({ phase: 'Pending', reason: 'ImagePullBackOff' });
@@ -187,23 +190,26 @@ describe.concurrent('a step', () => {
     expect(run.podUids()).toHaveLength(1);
   });
 
-  test('given somebody deletes its Pod, then the run fails and says so', async ({ tako }) => {
-    const run = await tako.steps(['sleep 600']);
+  test('given somebody deletes its Pod, then another one runs the steps again, and the run succeeds', async ({
+    tako,
+  }) => {
+    const run = await tako.steps(['test "$TAKO_ATTEMPT" = 2 || sleep 600']);
     const pod = await run.pod('run its agent', agentRuns);
 
     await tako.kubectl('delete', 'pod', pod.metadata.name, '--wait=false');
 
-    expect(outcome(await run.ended(60_000))).toMatchObject({
-      phase: 'Failed',
-      errorType: 'execution_failed',
-      reason: 'PodDeleted',
-    });
-    await run.noPod();
-    expect(run.podUids()).toHaveLength(1);
+    const ended = await run.ended(90_000);
+    expect(outcome(ended)).toMatchObject({ phase: 'Succeeded' });
+    expect(ended.status?.attempts).toMatchObject([
+      { number: 1, podUID: pod.metadata.uid, reason: 'PodDeleted' },
+      { number: 2, reason: 'Succeeded' },
+    ]);
+    expect((await run.event('RetryBackoff')).note).toContain('attempt 1 of 4');
+    expect(run.podUids()).toHaveLength(2);
   });
 
   test('given its Pod is deleted by force while it runs, then the run fails and nothing is left', async ({ tako }) => {
-    const run = await tako.steps(['sleep 600']);
+    const run = await tako.steps(['sleep 600'], { run: { retry: { limit: 0 } } });
     const pod = await run.pod('run its agent', agentRuns);
 
     await tako.kubectl('delete', 'pod', pod.metadata.name, '--force', '--grace-period=0', '--wait=false');

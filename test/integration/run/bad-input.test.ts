@@ -26,6 +26,8 @@ const quick = {
 const workflow = (changes: Partial<NonNullable<TakoRunSpec['workflow']>> = {}): TakoRunSpec => ({
   workflow: { repositoryRef: { name: 'core-lib' }, name: 'release', ...changes },
 });
+/** With one attempt. */
+const once: TakoRunSpec = { ...workflow(), retry: { limit: 0 } };
 const event = (source: string, changes: object = {}): TakoRunSpec => ({ event: { type: 'built', source, ...changes } });
 
 /** The run fails with this reason and text; a condition and an event say so, and no Pod is left. */
@@ -163,7 +165,7 @@ describe('a Pod that does not start', () => {
     const world = await createWorld({ settings: quick });
     await world.repository('core-lib', FILE);
     await world.ready('core-lib');
-    const run = await world.run(workflow());
+    const run = await world.run(once);
     const pod = await world.pod(run);
     await world.kubelet.report(pod, { 'step-0': state });
     await world.reason(run, reason);
@@ -190,7 +192,7 @@ describe('a Pod that does not start', () => {
     const world = await createWorld();
     await world.repository('core-lib', FILE);
     await world.ready('core-lib');
-    const run = await world.run(workflow());
+    const run = await world.run(once);
     await world.kubelet.report(await world.pod(run), { 'step-0': state });
     const { status } = await world.phase(run, 'Failed');
     expect(status).toMatchObject({ errorType: 'execution_failed', message: expect.stringContaining(text) });
@@ -202,7 +204,7 @@ describe('a Pod that does not start', () => {
     const world = await createWorld();
     await world.repository('core-lib', FILE);
     await world.ready('core-lib');
-    const run = await world.run(workflow());
+    const run = await world.run(once);
     const pod = await world.pod(run);
     const result = {
       protocol: 1,
@@ -229,7 +231,7 @@ describe('a Pod that does not start', () => {
     const world = await createWorld({ settings: quick });
     await world.repository('core-lib', FILE);
     await world.ready('core-lib');
-    const run = await world.run(workflow());
+    const run = await world.run(once);
     const pod = await world.pod(run);
     await world.kubelet.bind(pod);
     await world.kubelet.report(pod, { agent: waiting('ContainerCreating'), 'step-0': waiting('ContainerCreating') });
