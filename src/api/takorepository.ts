@@ -221,6 +221,19 @@ const inputSummarySchema = z.object({
   description: z.string().max(1024).optional().describe('What it is for.'),
 });
 
+const breakerSchema = z.object({
+  workflow: z.string().max(128).describe('Name of the workflow.'),
+  state: z
+    .enum(['Closed', 'Open', 'HalfOpen'])
+    .describe(
+      'Open: its runs are refused, since the last ones could not be executed. HalfOpen: a few are tried. Closed: all is well again.',
+    ),
+  lastTransitionTime: time('When it came into that state.'),
+  failures: count('Runs in a row that could not be executed, when it opened.').optional(),
+  message: z.string().max(512).optional().describe('What the last of them said.'),
+  retryTime: time('Of an open one: when runs are tried again.').optional(),
+});
+
 export const takoRepositoryStatusSchema = z
   .object({
     observedGeneration: z.int().min(0).optional().describe('The generation that the status speaks of.'),
@@ -269,10 +282,17 @@ export const takoRepositoryStatusSchema = z
       .max(256)
       .optional()
       .describe('What the repository listens to.'),
+    breakers: z
+      .array(breakerSchema)
+      .max(256)
+      .meta(listMap('workflow'))
+      .optional()
+      .describe('Breakers of workflows, as of their last transition. One that has never been open is not listed.'),
     notes: z.array(z.string().max(1024)).max(32).optional().describe('Remarks on the file that are no errors.'),
   })
   .describe('What was found in the repository.');
 
 export type TakoRepositorySpec = z.infer<typeof takoRepositorySpecSchema>;
 export type TakoRepositoryStatus = z.infer<typeof takoRepositoryStatusSchema>;
+export type BreakerStatus = z.infer<typeof breakerSchema>;
 export type SubscriptionStatus = NonNullable<TakoRepositoryStatus['subscriptions']>[number];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DEFAULT_RUN_OPTIONS } from '../controllers/run/options.ts';
+import { DEFAULT_BREAKER_POLICY } from '../fanout/breaker.ts';
 import { parseDuration } from '../workflow/duration.ts';
 
 /** A variable that holds a duration such as `90s`; the value is milliseconds. */
@@ -100,6 +101,24 @@ export const configSchema = z.object({
     DEFAULT_RUN_OPTIONS.startTimeoutMs,
     'How long a Pod may fail to start a container (image, Secret, no node) before its run fails.',
   ),
+  TAKO_BREAKER_FAILURES: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(1_000)
+    .default(DEFAULT_BREAKER_POLICY.failures)
+    .describe('Runs of a workflow in a row that cannot be executed until its breaker opens; 0: it never does.'),
+  TAKO_BREAKER_OPEN: durationVariable(
+    DEFAULT_BREAKER_POLICY.openMs,
+    'How long an open breaker refuses runs before some are tried again.',
+  ),
+  TAKO_BREAKER_TRIALS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100)
+    .default(DEFAULT_BREAKER_POLICY.trials)
+    .describe('Runs at once that a half-open breaker lets through, and successes that close it.'),
   TAKO_POD_RETENTION: durationVariable(
     DEFAULT_RUN_OPTIONS.podRetentionMs,
     'How long a finished Pod stays for kubectl logs.',

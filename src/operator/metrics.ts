@@ -7,6 +7,8 @@ export interface Metrics {
   readonly registry: Registry;
   readonly kube: KubeMetrics;
   readonly cleanup: CleanupMetrics;
+  /** Says how to count the breakers that are not closed, whenever the metrics are read. */
+  countBreakers(count: () => Readonly<Record<'Open' | 'HalfOpen', number>>): void;
 }
 
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30];
@@ -110,8 +112,21 @@ export function createMetrics(): Metrics {
     labelNames: ['name'],
     registers,
   });
+  let breakers = (): Readonly<Record<'Open' | 'HalfOpen', number>> => ({ Open: 0, HalfOpen: 0 });
+  new Gauge({
+    name: 'tako_breakers',
+    help: 'Breakers of workflows that are not closed, by state; counted by the replica that leads',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      for (const [state, count] of Object.entries(breakers())) this.set({ state }, count);
+    },
+  });
   return {
     registry,
+    countBreakers: count => {
+      breakers = count;
+    },
     kube: {
       request: ({ method, code, durationMs }) => requests.observe({ method, code }, durationMs / 1_000),
       rateLimited: ({ waitMs }) => limited.observe(waitMs / 1_000),

@@ -1,5 +1,6 @@
 import { API_VERSION } from '../api/meta.ts';
 import { createCleanupController } from '../controllers/cleanup/cleanup.ts';
+import { createBreakers } from '../controllers/repository/breakers.ts';
 import { createRepositoryReader } from '../controllers/repository/reader.ts';
 import { createRepositoryReconciler } from '../controllers/repository/reconciler.ts';
 import { createAdmission } from '../controllers/run/admission.ts';
@@ -8,6 +9,7 @@ import { DEFAULT_RUN_OPTIONS, type RunOptions } from '../controllers/run/options
 import { createRunReconciler } from '../controllers/run/reconciler.ts';
 import { createTakoRunRunner } from '../controllers/run/runner.ts';
 import { createEvaluator } from '../evaluator/evaluator.ts';
+import type { BreakerPolicy } from '../fanout/breaker.ts';
 import { createAuthenticator } from '../gateway/authenticate.ts';
 import { createCertificateSource } from '../gateway/certificate-source.ts';
 import { secretCertificateStore } from '../gateway/certificate-store.ts';
@@ -100,6 +102,9 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
     clock,
   });
   observeQueue(metrics.registry, admission, clock);
+  const breakers = createBreakers({ ...stores, policy: breakerPolicy(config) });
+  metrics.countBreakers(() => breakers.count(clock.now().getTime()));
+
   const runController = createController({
     name: 'takorun',
     workers: config.TAKO_RUN_WORKERS,
@@ -126,6 +131,7 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
       runner: createTakoRunRunner(client),
       admission,
       options: runOptions(config),
+      breakers,
       prepare: { reader, secrets },
       expand: {
         repositoriesBySlug: (namespace, slug) => repositoriesBySlug(stores.repositories, namespace, slug),
@@ -147,13 +153,14 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
     repositories: stores.repositories,
     reader,
     secrets,
+    breakers,
   });
   const repositoryController = createController({
     name: 'takorepository',
     workers: config.TAKO_REPOSITORY_WORKERS,
     logger,
     clock,
-    sources: [repositoryReconciler.source],
+    sources: [repositoryReconciler.source, breakers.source],
     metrics: metrics.kube,
     reconcile: repositoryReconciler.reconcile,
   });
@@ -246,6 +253,14 @@ function gitPolicy(config: Config) {
 /** A setting whose 0 is no limit. */
 function limit(setting: number): number {
   return setting === 0 ? Number.POSITIVE_INFINITY : setting;
+}
+
+function breakerPolicy(config: Config): BreakerPolicy {
+  return {
+    failures: config.TAKO_BREAKER_FAILURES,
+    openMs: config.TAKO_BREAKER_OPEN,
+    trials: config.TAKO_BREAKER_TRIALS,
+  };
 }
 
 function runOptions(config: Config): RunOptions {

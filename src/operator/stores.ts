@@ -7,6 +7,7 @@ import {
   inTree,
   POD_INDEXES,
   RUN_INDEXES,
+  workflowKey,
 } from '../controllers/run/indexes.ts';
 import { type LiveRepository, type LiveRun, type ObservedPod, projectPod } from '../controllers/run/observed.ts';
 import { buildSubscriberIndex, type SubscriberIndex } from '../fanout/subscribers.ts';
@@ -43,6 +44,7 @@ export function createStores(logger: Logger): Stores {
       indexes: {
         [RUN_INDEXES.parent]: byParentUid,
         [RUN_INDEXES.podUid]: run => (run.status?.attempts ?? []).map(attempt => attempt.podUID),
+        [RUN_INDEXES.workflow]: byWorkflow,
         [RUN_INDEXES.tree]: inTree,
         [RUN_INDEXES.awaitedBy]: byAwaiters,
         [RUN_INDEXES.duplicateOf]: byDuplicateOf,
@@ -67,6 +69,12 @@ export function createStores(logger: Logger): Stores {
       },
     }),
   };
+}
+
+function byWorkflow({ metadata, spec }: LiveRun): string[] {
+  const { workflow } = spec;
+  if (workflow === undefined) return [];
+  return [workflowKey(keyOf({ namespace: metadata.namespace, name: workflow.repositoryRef.name }), workflow.name)];
 }
 
 /** Runs that have not started yet, by what they may wait for: their repository, or the source of their event. */

@@ -15,6 +15,8 @@ const NO_REASONS = new Set([
   // Conditions, their states, phases, types of events.
   ...['Ready', 'Reconciling', 'Stalled', 'True', 'False', 'Unknown', 'Normal', 'Warning', 'Reconcile'],
   ...['Pending', 'Queued', 'Running', 'Waiting', 'Failed', 'Skipped', 'PodScheduled', 'DisruptionTarget', 'Cleanup'],
+  // States of breakers.
+  ...['Closed', 'Open', 'HalfOpen'],
   // Kinds, enumerations of Kubernetes and of the API.
   ...['Secret', 'ConfigMap', 'Lease', 'TakoRun', 'TakoRepository', 'File', 'Memory', 'Never', 'IfNotPresent'],
   ...['OnRootMismatch', 'RuntimeDefault', 'Background', 'Same', 'Selector', 'Tree', 'OnFailure'],

@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Condition } from '../../api/common.ts';
 import { ANNOTATIONS } from '../../api/meta.ts';
-import type { TakoRepositoryStatus } from '../../api/takorepository.ts';
+import type { BreakerStatus, TakoRepositoryStatus } from '../../api/takorepository.ts';
 import { formatTime } from '../../kube/time.ts';
 import type { LiveRepository } from '../run/observed.ts';
+import { circuitCondition, circuitEvents } from './circuit.ts';
 import { conditionsFor } from './conditions.ts';
 import type { Finding } from './finding.ts';
 import { SUSPENDED } from './reasons.ts';
@@ -12,10 +14,12 @@ export interface Observation {
   readonly finding: Finding;
   /** Whether the configuration in the status came from what the spec names now (URL, path and slug), so that it may stay. */
   readonly sameSource: boolean;
+  /** Of its workflows, as they are now. */
+  readonly breakers?: BreakerStatus[] | undefined;
   readonly now: Date;
 }
 
-interface PlannedEvent {
+export interface PlannedEvent {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly message: string;
@@ -50,17 +54,38 @@ export function plan(observation: Observation): Plan {
   const fetched = finding.kind === 'suspended' || observedRevision(finding) === undefined ? undefined : formatTime(now);
   const status = withFetchTime(settled, fetched, previous, now);
   if (isDeepStrictEqual(status, previous)) return { events: [] };
-  return { status, events: eventsFor(finding, status, previous) };
+  const events = [...eventsFor(finding, status, previous), ...circuitEvents(previous?.breakers, status.breakers)];
+  return { status, events };
 }
 
-function nextStatus({ repository, finding, sameSource, now }: Observation): TakoRepositoryStatus {
+/** The same between two looks at Git: only breakers may have changed. */
+export function planBreakers({ repository, breakers, now }: Omit<Observation, 'finding' | 'sameSource'>): Plan {
+  const { breakers: before, conditions = [], ...previous } = repository.status ?? {};
+  if (isDeepStrictEqual(before, breakers)) return { events: [] };
+  const others = conditions.filter(({ type }) => type !== 'CircuitOpen');
+  const status = { ...previous, conditions: others, ...circuitStatus({ repository, breakers, now }, others) };
+  return { status, events: circuitEvents(before, breakers) };
+}
+
+function circuitStatus(
+  { repository, breakers, now }: Pick<Observation, 'repository' | 'breakers' | 'now'>,
+  others: readonly Condition[],
+): Pick<TakoRepositoryStatus, 'conditions' | 'breakers'> {
+  const condition = circuitCondition(repository, breakers, now);
+  return {
+    conditions: condition === undefined ? [...others] : [...others, condition],
+    ...(breakers === undefined ? {} : { breakers }),
+  };
+}
+
+function nextStatus({ repository, finding, sameSource, breakers, now }: Observation): TakoRepositoryStatus {
   const previous = repository.status;
   const requestedAt = repository.metadata.annotations?.[ANNOTATIONS.reconcileRequestedAt];
   const handled = finding.kind === 'suspended' ? previous?.lastHandledReconcileAt : requestedAt;
   const observed = observedRevision(finding) ?? (sameSource ? previous?.observedRevision : undefined);
   return {
     observedGeneration: repository.metadata.generation ?? 0,
-    conditions: conditionsFor({ repository, finding, sameSource, now }),
+    ...circuitStatus({ repository, breakers, now }, conditionsFor({ repository, finding, sameSource, now })),
     ...configuration(finding, previous, sameSource),
     ...(observed === undefined ? {} : { observedRevision: observed }),
     ...(previous?.lastFetchTime === undefined ? {} : { lastFetchTime: previous.lastFetchTime }),

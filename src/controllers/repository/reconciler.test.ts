@@ -7,6 +7,7 @@ import { type GitServer, startGitServer } from '../../../test/fixtures/git-serve
 import { addCommits, createRepository } from '../../../test/fixtures/git-server/repositories.mjs';
 import { ANNOTATIONS } from '../../api/meta.ts';
 import type { TakoRepositoryStatus } from '../../api/takorepository.ts';
+import type { TakoRunStatus } from '../../api/takorun.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { ApiError } from '../../kube/errors.ts';
 import type { EventInput } from '../../kube/events.ts';
@@ -14,8 +15,10 @@ import { silentLogger } from '../../kube/logger.ts';
 import { keyOf } from '../../kube/objects.ts';
 import { createStore, type Store } from '../../kube/store.ts';
 import type { LiveRepository } from '../run/observed.ts';
+import { workflowRun } from '../run/testing/builders.ts';
 import { createRepositoryReader } from './reader.ts';
 import { createRepositoryReconciler, type RepositoryReconciler } from './reconciler.ts';
+import { type BreakerWorld, breakerWorld } from './testing/breakers.ts';
 import { aRepository, type RepositoryFields } from './testing/builders.ts';
 
 const GOOD = 'version: 1\nworkflows:\n  release: {steps: [echo hi]}\n';
@@ -33,6 +36,7 @@ let secrets: Map<string, Record<string, string>>;
 let events: EventInput[];
 let writes: TakoRepositoryStatus[];
 let failWrites: Error | undefined;
+let world: BreakerWorld;
 let reconciler: RepositoryReconciler;
 
 beforeAll(async () => {
@@ -53,6 +57,7 @@ beforeEach(async () => {
   events = [];
   writes = [];
   failWrites = undefined;
+  world = breakerWorld();
   reconciler = newReconciler();
 });
 afterEach(() => {
@@ -86,6 +91,7 @@ function newReconciler(timeoutMs = 10_000): RepositoryReconciler {
     repositories: store,
     reader: createRepositoryReader({ policy: { schemes: ['http'] }, timeoutMs }),
     secrets: { read: async (namespace, name) => secrets.get(`${namespace}/${name}`) },
+    breakers: world.breakers,
     clock,
     logger: silentLogger,
     random: () => 0.5,
@@ -357,5 +363,66 @@ describe('the repository reconciler', () => {
     apply({ spec: { interval: 'soon' } });
 
     expect(await reconcile()).toEqual({ requeueAfterMs: 300_000 });
+  });
+});
+
+describe('breakers in the status of a repository', () => {
+  const DAY = '2026-01-01T00';
+  /** A run of `release` that could not be executed, as it ends at this second of the clock's first minute. */
+  const ended = (second: number, changes: TakoRunStatus = {}): void => {
+    const time = `${DAY}:00:${String(second).padStart(2, '0')}Z`;
+    const attempts = [{ number: 1, podName: 'pod', podUID: `pod-${second}` }];
+    const status: TakoRunStatus = {
+      startTime: time,
+      completionTime: time,
+      attempts,
+      message: 'it is gone',
+      ...changes,
+    };
+    world.runs.set(workflowRun({ name: `run-${second}`, status: { phase: 'Running', attempts } }));
+    const run = workflowRun({ name: `run-${second}`, status });
+    world.runs.set({ ...run, metadata: { ...run.metadata, resourceVersion: '2' } });
+  };
+  const fails = { phase: 'Failed', errorType: 'execution_failed' } as const;
+  const asks = (name: string) => {
+    world.repositories.set(store.get(KEY)!);
+    return world.breakers.enter(workflowRun({ name }), clock.now().getTime());
+  };
+  const told = () => events.map(({ type, reason }) => `${type} ${reason}`).filter(text => text.includes('Circuit'));
+
+  test('given a workflow that cannot be executed, then its breaker is written, told, tried again in time and closed', async () => {
+    clock = createFakeClock(`${DAY}:00:00Z`);
+    reconciler = newReconciler();
+    apply();
+    await reconcile();
+    expect(status()).not.toHaveProperty('breakers');
+    const asked = server.requests.length;
+
+    asks('first');
+    for (const second of [1, 2, 3, 4, 5]) ended(second, fails);
+    await clock.advance(6_000);
+    expect(await reconcile()).toEqual({ requeueAfterMs: 29_000 });
+    expect(status()?.breakers).toMatchObject([{ workflow: 'release', state: 'Open', failures: 5 }]);
+    expect([condition('CircuitOpen'), condition('Ready')]).toEqual(['True CircuitOpen', 'True Succeeded']);
+    expect(asks('second')).toContain('it is gone; it is tried again from 2026-01-01T00:00:35Z on');
+
+    await clock.advance(29_000);
+    await reconcile();
+    expect(status()?.breakers).toMatchObject([{ state: 'HalfOpen' }]);
+    for (const second of [36, 37, 38]) {
+      expect(asks(`run-${second}`)).toBeUndefined();
+      ended(second, { phase: 'Succeeded' });
+    }
+    await clock.advance(4_000);
+    await reconcile();
+    expect(status()?.breakers).toEqual([{ workflow: 'release', state: 'Closed', lastTransitionTime: `${DAY}:00:38Z` }]);
+    expect(condition('CircuitOpen')).toBe('False CircuitClosed');
+    expect(told()).toEqual(['Warning CircuitOpen', 'Normal CircuitHalfOpen', 'Normal CircuitClosed']);
+    expect(server.requests, 'Git was not asked for it').toHaveLength(asked);
+    // A look at Git leaves them as they are.
+    await push(`${GOOD}# more\n`);
+    await clock.advance(300_000);
+    await reconcile();
+    expect(status()?.breakers).toHaveLength(1);
   });
 });

@@ -10,9 +10,10 @@ import { storeSource } from '../../kube/source.ts';
 import type { ReadonlyStore } from '../../kube/store.ts';
 import { parseDuration } from '../../workflow/duration.ts';
 import type { LiveRepository } from '../run/observed.ts';
+import type { Breakers } from './breakers.ts';
 import type { Finding } from './finding.ts';
 import { observe } from './observe.ts';
-import { type Plan, plan } from './plan.ts';
+import { type Plan, plan, planBreakers } from './plan.ts';
 import type { RepositoryReader } from './reader.ts';
 import { REASONS } from './reasons.ts';
 import { DEFAULT_INTERVAL_MS, nextLookMs } from './schedule.ts';
@@ -25,6 +26,7 @@ export interface RepositoryReconcilerOptions {
   readonly repositories: ReadonlyStore<LiveRepository>;
   readonly reader: RepositoryReader;
   readonly secrets: SecretReader;
+  readonly breakers: Pick<Breakers, 'statusOf' | 'untilChange'>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** From 0 to 1, for jitter. Default Math.random. */
@@ -54,7 +56,7 @@ interface Memory {
  * `spec.interval`. What is pure is in plan.ts; the status is written once, and only when it changed.
  */
 export function createRepositoryReconciler(options: RepositoryReconcilerOptions): RepositoryReconciler {
-  const { repositories, clock, logger } = options;
+  const { repositories, breakers, clock, logger } = options;
   const slugs = createSlugIndex(repositories);
   const memories = new Map<string, Memory>();
 
@@ -66,7 +68,16 @@ export function createRepositoryReconciler(options: RepositoryReconcilerOptions)
     }
     const memory = memories.get(key);
     const request = requestOf(repository, slugs);
-    if (memory?.request === request && clock.monotonic() < memory.dueAt) return requeueAt(memory.dueAt, clock);
+    const nowMs = clock.now().getTime();
+    if (memory?.request === request && clock.monotonic() < memory.dueAt) {
+      const planned = planBreakers({
+        repository,
+        breakers: breakers.statusOf(repository, nowMs),
+        now: clock.now(),
+      });
+      await apply(repository, planned, options, signal);
+      return requeueAt(sooner(memory.dueAt, repository), clock);
+    }
 
     const finding = await observe(repository, { ...options, slugs, signal });
     const origin = originOf(repository);
@@ -74,6 +85,7 @@ export function createRepositoryReconciler(options: RepositoryReconcilerOptions)
       repository,
       finding,
       sameSource: isSameSource(repository, origin, memory),
+      breakers: breakers.statusOf(repository, nowMs),
       now: clock.now(),
     });
     await apply(repository, planned, options, signal);
@@ -82,8 +94,14 @@ export function createRepositoryReconciler(options: RepositoryReconcilerOptions)
     const failures = isTransient(finding) ? (memory?.failures ?? 0) + 1 : 0;
     const dueAt = clock.monotonic() + waitAfter(repository, finding, failures, options.random ?? Math.random);
     memories.set(key, { request, origin, dueAt, failures });
-    return requeueAt(dueAt, clock);
+    return requeueAt(sooner(dueAt, repository), clock);
   };
+
+  /** The next look, or the time at which a breaker changes by itself, whichever comes first; of the clock's monotonic time. */
+  function sooner(dueAt: number, repository: LiveRepository): number {
+    const wait = breakers.untilChange(repository, clock.now().getTime());
+    return wait === undefined ? dueAt : Math.min(dueAt, clock.monotonic() + wait);
+  }
 
   return {
     reconcile,

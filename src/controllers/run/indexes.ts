@@ -13,6 +13,8 @@ export const RUN_INDEXES = {
   parent: 'parent',
   /** Runs by the UID of a Pod of theirs. */
   podUid: 'podUid',
+  /** Runs of a workflow by `workflowKey`. */
+  workflow: 'workflow',
   /** Workflow runs by the UID of the root of their tree, which is not among them. */
   tree: 'tree',
   /** Workflow runs by the UIDs of the event runs that wait for them without having started them. */
@@ -102,4 +104,9 @@ export function duplicatesConcerned(runs: ReadonlyStore<LiveRun>, event: StoreEv
 /** Finds the runs that a run started. */
 export function below(runs: ReadonlyStore<LiveRun>): (run: RunObject) => readonly LiveRun[] {
   return ({ metadata }) => runs.byIndex(RUN_INDEXES.parent, metadata.uid ?? '');
+}
+
+/** The value of the index `workflow`. @param repositoryKey namespace/name of the TakoRepository */
+export function workflowKey(repositoryKey: string, workflow: string): string {
+  return `${repositoryKey} ${workflow}`;
 }

@@ -41,6 +41,8 @@ async function harness() {
   const repositories = createStore<LiveRepository>();
   const woken: string[] = [];
   const admission = createAdmission({ limits: NO_LIMITS, wake: key => void woken.push(key), clock: createFakeClock() });
+  const entered: string[] = [];
+  let refused = (_name: string): string | undefined => undefined;
   const context = {
     client,
     runs,
@@ -49,11 +51,18 @@ async function harness() {
     admission,
     retained: createRetainedPlaces(1),
     options: settings,
+    breakers: {
+      refusal: (run: LiveRun) => refused(run.metadata.name),
+      enter: (run: LiveRun) => void entered.push(run.metadata.name),
+    },
     prepare: { reader: createRepositoryReader(), secrets: { read: async () => undefined } },
     gatewayCa: () => 'PEM',
   };
   const observe = (run: LiveRun) => observeWorkflow(run, CREATED + 1_000, context, AbortSignal.timeout(10_000));
-  return { server, runs, pods, repositories, admission, woken, observe };
+  const refuse = (name: string) => {
+    refused = other => (other === name ? 'its breaker is open' : undefined);
+  };
+  return { server, runs, pods, repositories, admission, woken, observe, entered, refuse };
 }
 
 /** Puts an object where the API server has it, and gives its UID. */
@@ -226,6 +235,28 @@ describe('the turn of a run', () => {
     runs.set({ ...parent, metadata, spec: { ...parent.spec, suspend: true } });
     admission.suspend('uid-emit', true);
     expect(await observe(child('one'))).toMatchObject({ held: { reason: 'Suspended' }, suspendedBy: 'team/emit' });
+  });
+
+  it('given an open breaker, then a run leaves the queue at once, and the next has its turn', async () => {
+    const { observe, woken, admission, entered, refuse } = await limited();
+    admission.hold(holder);
+    for (const name of ['two', 'three']) await observe(child(name));
+    admission.release(holder.key);
+    expect(woken).toEqual(['team/three']);
+    refuse('three');
+    expect(await observe(child('three'))).toMatchObject({ circuit: 'its breaker is open' });
+    expect(woken).toEqual(['team/three', 'team/two']);
+    expect(entered).toEqual([]);
+  });
+
+  it('given a dry run, or an attempt that is not the first, then no breaker is asked', async () => {
+    const { observe, entered, refuse } = await limited();
+    refuse('one');
+    expect(await observe(child('one', { dryRun: true }))).not.toHaveProperty('circuit');
+    const attempts = [{ number: 1, podName, podUID: 'x', completionTime: '2020-01-01T00:00:00Z', reason: 'PodLost' }];
+    const again = workflowRun({ name: 'one', status: { phase: 'Pending', attempts } });
+    expect(await observe(again)).toMatchObject({ preparation: { kind: 'waiting' } });
+    expect(entered).toEqual([]);
   });
 
   it('given a run with a Pod, then it is not asked whether it may start', async () => {

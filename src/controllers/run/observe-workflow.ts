@@ -8,6 +8,7 @@ import { isApiError } from '../../kube/errors.ts';
 import { configMaps, controllerOf, keyOf, pods as podResource } from '../../kube/objects.ts';
 import type { ReadonlyStore } from '../../kube/store.ts';
 import type { Held } from '../../queue/types.ts';
+import type { Breakers } from '../repository/breakers.ts';
 import type { Admission } from './admission.ts';
 import { below, POD_INDEXES, RUN_INDEXES } from './indexes.ts';
 import { ancestorsOf, lineageOf, parentOf } from './lineage.ts';
@@ -29,6 +30,7 @@ export interface WorkflowContext {
   readonly repositories: ReadonlyStore<LiveRepository>;
   readonly admission: Admission;
   readonly retained: RetainedPlaces;
+  readonly breakers: Pick<Breakers, 'refusal' | 'enter'>;
   readonly options: RunOptions;
   readonly prepare: Omit<PrepareContext, 'options'>;
   /** PEM of the gateway's authority. */
@@ -80,6 +82,11 @@ export async function observeWorkflow(
     if (pods.every(isOver)) admission.release(key);
     return base;
   }
+  const refused = asksBreaker(run) ? context.breakers.refusal(run, now) : undefined;
+  if (refused !== undefined) {
+    admission.release(key);
+    return { ...base, circuit: refused };
+  }
   const above = ancestorsOf(run, runs);
   const keepsPod = admission.ticket(key)?.keepsPod ?? false;
   const held = ask(run, above, keepsPod, now, base.repository, context);
@@ -97,8 +104,14 @@ export async function observeWorkflow(
     return { ...base, preparation };
   }
   const ready = { ...base, preparation, trigger: triggerOf(above[0]) };
-  if (keepsPodWaiting(preparation.workflow.steps) === keepsPod) return ready;
-  return { ...ready, held: ask(run, above, !keepsPod, now, base.repository, context) };
+  const isRightPlace = keepsPodWaiting(preparation.workflow.steps) === keepsPod;
+  const heldAgain = isRightPlace ? undefined : ask(run, above, !keepsPod, now, base.repository, context);
+  if (heldAgain !== undefined) return { ...ready, held: heldAgain };
+  // Last of all: whoever is let in by a half-open breaker is one of few, and starts now.
+  const circuit = asksBreaker(run) ? context.breakers.enter(run, now) : undefined;
+  if (circuit === undefined) return ready;
+  admission.release(key);
+  return { ...base, circuit };
 }
 
 /** Asks for a place. A dry run needs none: it has no Pod. */
@@ -138,6 +151,11 @@ function retentionOf(
     return {};
   }
   return { retention: retained.request(key) ? 'granted' : 'refused' };
+}
+
+/** Later attempts belong to a run that was let in, and a dry run executes nothing. */
+function asksBreaker({ spec, status }: LiveRun): boolean {
+  return (status?.attempts ?? []).length === 0 && spec.dryRun !== true;
 }
 
 /** Whether there is an attempt that has not ended, or none will follow. */

@@ -68,6 +68,16 @@ describe('start of a workflow run', () => {
     expect(plan({ ...queued, now: CREATED + 600_000 }).verdict).toMatchObject({ phase: 'TimedOut' });
   });
 
+  it('given an open breaker, then it fails at once, with why and until when, and no Pod', () => {
+    const circuit = 'workflow release of acme/core-lib is not run: it is tried again later';
+    expect(plan({ ...ready, circuit })).toMatchObject({
+      before: [],
+      verdict: { phase: 'Failed', reason: 'CircuitOpen', message: circuit },
+      status: { errorType: 'circuit_breaker', completionTime: at(1_000) },
+      events: [{ type: 'Warning', reason: 'CircuitOpen' }],
+    });
+  });
+
   it('given a suspended run, then it waits and says how to go on', () => {
     const decision = plan({ run: workflowRun({ spec: { suspend: true } }) });
     expect(decision).toMatchObject({ before: [], verdict: { phase: 'Pending', reason: 'Suspended' }, events: [] });

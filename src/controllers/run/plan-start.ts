@@ -48,6 +48,8 @@ export function planStart(observation: WorkflowObservation): Decision {
   if (backoff !== undefined) return backoff;
   if (run.spec.suspend === true)
     return hold(observation, 'Pending', 'Suspended', 'the run is suspended: set spec.suspend to false to start it');
+  if (observation.circuit !== undefined)
+    return end(observation, 'Failed', 'circuit_breaker', 'CircuitOpen', observation.circuit);
   if (observation.held !== undefined) return planQueued(observation, observation.held, deadlineMs);
   if (preparation === undefined) return NOTHING;
   switch (preparation.kind) {

@@ -95,7 +95,7 @@ describe('planners', () => {
           expect(pods.filter(pod => attemptOf(pod) > number)).toEqual([]);
           if (last !== undefined) expect(last.completionTime).toBeDefined();
           expect([run.spec.cancel === true, run.spec.suspend === true, run.spec.dryRun === true]).not.toContain(true);
-          expect(observation).toMatchObject({ lineage: 'live' });
+          expect(observation).toMatchObject({ lineage: 'live', circuit: undefined });
           expect(observation.held).toBeUndefined();
           expect(preparation?.kind).toBe('ready');
           expect(decision.status).toBeUndefined();

@@ -86,7 +86,8 @@ export function isOnNode({ status }: ObservedPod): boolean {
 
 /**
  * Whether no container of the Pod runs any more, nor will, as far as Kubernetes knows: it has ended, or is being deleted without ever having
- * been on a node (the API server then binds it to none). Of a node that is lost Kubernetes does not know: such a Pod is over once the node's
+ * been on a node (the API server then binds it to none). A kubelet gives every Pod a final phase before the Pod goes, by force or not, for ours
+ * have a finalizer (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase, from 1.27 on). Of a node that is lost Kubernetes does not know: such a Pod is over once the node's
  * object is deleted or its taint says out-of-service, for then the garbage collector of Pods marks it as Failed.
  * https://kubernetes.io/docs/concepts/architecture/nodes/#node-controller
  */

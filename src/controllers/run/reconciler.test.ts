@@ -11,6 +11,7 @@ import { controllerOf, type KubeObject, keyOf } from '../../kube/objects.ts';
 import { createStore } from '../../kube/store.ts';
 import { NO_LIMITS, ticket } from '../../queue/testing/naive.ts';
 import { createRepositoryReader } from '../repository/reader.ts';
+import { breakerWorld } from '../repository/testing/breakers.ts';
 import { createAdmission } from './admission.ts';
 import { byAwaiters, byParentUid, POD_INDEXES, RUN_INDEXES } from './indexes.ts';
 import type { LiveRepository, LiveRun, ObservedPod } from './observed.ts';
@@ -47,6 +48,7 @@ async function harness() {
     repositories,
     admission,
     options: settings,
+    breakers: breakerWorld().breakers,
     prepare: { reader: createRepositoryReader(), secrets: { read: async () => undefined } },
     expand: {
       repositoriesBySlug: () => [],

@@ -40,6 +40,8 @@ export interface WorkflowObservation {
   /** Only looked up while there is no Pod. */
   readonly preparation?: Preparation | undefined;
   readonly repository?: LiveRepository | undefined;
+  /** Why the breaker of the workflow does not let the run start. */
+  readonly circuit?: string | undefined;
   /** Why it may not start yet; undefined when nothing holds it. Only looked up while there is no Pod. */
   readonly held?: Held | undefined;
   /** The nearest run above that is suspended, namespace/name. */

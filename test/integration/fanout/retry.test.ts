@@ -146,8 +146,16 @@ describe('only what may pass is tried again', () => {
   test('given an image that cannot be pulled in time, then another Pod tries', async () => {
     const { world, run } = await start({}, { TAKO_START_TIMEOUT: '4s' });
     const first = await podOf(world, run, 1);
+    await world.kubelet.bind(first);
     await world.kubelet.report(first, { 'step-0': waiting('ErrImagePull', 'registry is away') });
     await world.reason(run, 'ImagePullBackOff');
+    await until(
+      'the Pod to be told to end',
+      async () => (await podOf(world, run, 1)).metadata.deletionTimestamp !== undefined,
+      { timeoutMs: 30_000 },
+    );
+    // Before a Pod goes, its kubelet gives it a phase that is final.
+    await world.kubelet.report(first, {}, { phase: 'Failed' });
     await world.kubelet.finish(await podOf(world, run, 2));
     expect((await world.phase(run, 'Succeeded')).status?.attempts?.[0]?.reason).toBe('ImagePullBackOff');
   });

@@ -6,6 +6,7 @@ import { type TakoRepository, takoRepositories } from '../../../src/api/resource
 import type { TakoRepositorySpec } from '../../../src/api/takorepository.ts';
 import { createRepositoryReader } from '../../../src/controllers/repository/reader.ts';
 import { createRepositoryReconciler } from '../../../src/controllers/repository/reconciler.ts';
+import { breakerWorld } from '../../../src/controllers/repository/testing/breakers.ts';
 import type { LiveRepository } from '../../../src/controllers/run/observed.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import { systemClock } from '../../../src/kube/clock.ts';
@@ -59,6 +60,7 @@ export async function startRepositoryOperator({ gitTimeoutMs = 20_000 } = {}): P
     repositories: store,
     reader: createRepositoryReader({ policy: { schemes: ['http', 'https'] }, timeoutMs: gitTimeoutMs }),
     secrets: createSecretReader(client),
+    breakers: breakerWorld().breakers,
     clock: systemClock,
     logger: silentLogger,
   });

@@ -214,6 +214,7 @@ export function anyWorkflowObservation(): fc.Arbitrary<WorkflowObservation> {
           message: anyText,
         }),
       ),
+      circuit: fc.option(anyText, { nil: undefined, freq: 8 }),
       retention: maybe(fc.constantFrom('granted' as const, 'refused' as const)),
       refusal: maybe(
         fc.record({
