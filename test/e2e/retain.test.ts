@@ -114,4 +114,40 @@ describe('a retained workspace', () => {
       60_000,
     );
   });
+
+  test('given more than a namespace may keep, then the containers of the next one end, its log stays, and nothing else changes', async ({
+    tako,
+  }) => {
+    await tako.repository('core', { workflows: { main: { steps: ['echo to be read later; exit 1'] } } });
+    const workspace = { retain: { policy: 'OnFailure' as const, duration: '10m' } };
+    const workflow = { repositoryRef: { name: 'core' }, name: 'main' };
+    const runs = await Promise.all(['one', 'two', 'three'].map(name => tako.run({ workflow, workspace }, name)));
+    const ended = await Promise.all(runs.map(run => run.ended()));
+    expect(ended.map(run => outcome(run).reason)).toEqual(['StepFailed', 'StepFailed', 'StepFailed']);
+    const refused = runs.filter((_, index) => ended[index]?.status?.retainedWorkspace === undefined);
+    expect(refused).toHaveLength(1);
+    const [next] = refused;
+    await next?.event('WorkspaceNotRetained');
+    const pod = await next?.pod('end', ({ status }) => status?.phase === 'Failed', 60_000);
+    expect(pod?.metadata.deletionTimestamp).toBeUndefined();
+    expect(await next?.log()).toBe('to be read later\n');
+    for (const run of runs.filter(other => other !== next)) expect(run.pods()[0]?.status?.phase).toBe('Running');
+  });
+
+  test('given a run that is tried again, then only the last attempt keeps its workspace, and the first does not hold it up', async ({
+    tako,
+  }) => {
+    const run = await tako.steps(['echo attempt; exit 1'], {
+      run: {
+        retry: { limit: 1, onWorkflowFailure: true, backoff: { initial: '1s' } },
+        workspace: { retain: { policy: 'OnFailure', duration: '10m' } },
+      },
+    });
+    const { status } = await run.ended();
+    expect(status?.attempts).toHaveLength(2);
+    expect(status?.retainedWorkspace?.podUID).toBe(status?.attempts?.[1]?.podUID);
+    const [first, second] = status?.attempts ?? [];
+    const phaseOf = (uid?: string) => run.pods().find(({ metadata }) => metadata.uid === uid)?.status?.phase;
+    expect([phaseOf(first?.podUID), phaseOf(second?.podUID)]).toEqual(['Failed', 'Running']);
+  });
 });
