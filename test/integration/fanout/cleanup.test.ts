@@ -107,7 +107,8 @@ async function storeResult(
 async function orphan(world: World, type: ResourceType, object: Live): Promise<void> {
   const { name, namespace, uid } = object.metadata;
   await world.client.delete(type, { namespace, name }, { propagationPolicy: 'Orphan' });
-  await until(`${name} to be gone and what it owned to have no owner`, async () => {
+  // The garbage collector of a new control plane needs up to half a minute until it knows the kinds of a CRD.
+  const look = async () => {
     const lists = await Promise.all(
       [takoRuns, ...RESOURCES].map(one => world.client.list(one as ResourceType<KubeObject>, { namespace })),
     );
@@ -116,7 +117,8 @@ async function orphan(world: World, type: ResourceType, object: Live): Promise<v
       .every(
         ({ metadata }) => metadata.uid !== uid && !metadata.ownerReferences?.some(reference => reference.uid === uid),
       );
-  });
+  };
+  await until(`${name} to be gone and what it owned to have no owner`, look, { timeoutMs: 120_000 });
 }
 
 describe('the cleanup', () => {
