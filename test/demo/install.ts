@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseAllDocuments, stringify } from 'yaml';
+import { done, type Look, notYet, waitFor } from '../cluster/wait.ts';
 
 /** The part of a cluster that installing needs. */
 export interface Kubectl {
@@ -42,15 +43,21 @@ export async function installOperator(cluster: Kubectl, { image, environment = {
     cluster,
     manifests.filter(({ kind }) => kind === 'CustomResourceDefinition'),
   );
-  await cluster.kubectl([
-    'wait',
-    '--for=condition=Established',
-    '--timeout=60s',
-    'crd/takoruns.tako.dev',
-    'crd/takorepositories.tako.dev',
-  ]);
+  await waitFor('the two kinds to be served', () => established(cluster));
   await applyManifests(cluster, manifests);
   await cluster.kubectl(['--namespace=tako-system', 'rollout', 'status', 'deployment/tako-operator', '--timeout=120s']);
+}
+
+async function established(cluster: Kubectl): Promise<Look<undefined>> {
+  const kinds = ['crd/takoruns.tako.dev', 'crd/takorepositories.tako.dev'];
+  try {
+    await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=60s', ...kinds]);
+    return done(undefined);
+  } catch (error) {
+    // What kubectl says of a CRD so new that it has no status yet.
+    if (String(error).includes('status.conditions accessor error')) return notYet('they have no status yet');
+    throw error;
+  }
 }
 
 export async function applyManifests(cluster: Kubectl, manifests: readonly object[]): Promise<void> {
