@@ -4,7 +4,7 @@ import { ANNOTATIONS } from '../api/meta.ts';
 import { isTerminal, type Phase, type TakoRunStatus } from '../api/takorun.ts';
 import { eventCompletion } from './completion.ts';
 import type { RunObject } from './objects.ts';
-import { isDue, type RetryRequest, retryKind, retryRequest } from './retry-tree.ts';
+import { isDue, isDueElsewhere, type RetryRequest, retryKind, retryRequest } from './retry-tree.ts';
 import { childState, summarise, treeSummary } from './summary.ts';
 import { buildEventRun, buildWorkflowRun } from './testing/builders.ts';
 
@@ -190,6 +190,38 @@ describe('a child that is still to take a retry up', () => {
     expect(only('a')).toBe(true);
     expect(only('acme/a')).toBe(true);
     expect(only('b')).toBe(false);
+  });
+});
+
+describe('a run that another event of the tree has started', () => {
+  const retry = { requestedAt: T, message: 'm', count: 1, startTime: '2026-01-02T00:00:05Z' };
+  const shared = failedLeaf('d', { status: { phase: 'Failed', completionTime: T, repository: 'acme/d' } });
+  const top = (only?: string[]) =>
+    buildWorkflowRun({ name: 'top', status: { ...waited, retry: { ...retry, ...(only && { only }) } } });
+  const branch = (changes: Parameters<typeof buildWorkflowRun>[0] = {}) =>
+    buildWorkflowRun({ name: 'b', status: { ...waited, repository: 'acme/b' }, ...changes });
+  const isOpen = (above: readonly RunObject[], own: TakoRunStatus['retry'] = retry, run = shared) =>
+    isDueElsewhere(run, above, own, nobody);
+
+  it('given a retry of the whole tree, then it is due until it has taken it up', () => {
+    expect(isOpen([branch(), top()])).toBe(true);
+    expect(isOpen([branch({ status: { ...waited, phase: 'Waiting', retry } }), top()])).toBe(true);
+    expect(isOpen([branch(), top()], retry, failedLeaf('d', { status: { phase: 'Failed', retry } }))).toBe(false);
+  });
+
+  it('given chosen branches, then it is due when it, or what is above it, is one', () => {
+    expect(isOpen([branch(), top(['b'])])).toBe(true);
+    expect(isOpen([branch(), top(['acme/b'])])).toBe(true);
+    expect(isOpen([branch(), top(['acme/d'])])).toBe(true);
+    expect(isOpen([branch(), top(['c'])])).toBe(false);
+  });
+
+  it('given a branch that does not take part, then nobody waits for it', () => {
+    expect(isOpen([branch({ spec: { cancel: true } }), top()])).toBe(false);
+    expect(isOpen([branch({ status: { ...waited, retry: { ...retry, startTime: undefined } } }), top()])).toBe(true);
+    expect(isOpen([branch({ status: { phase: 'Succeeded' } }), top()])).toBe(false);
+    expect(isOpen([])).toBe(false);
+    expect(isOpen([branch(), top()], { ...retry, requestedAt: 'another' })).toBe(false);
   });
 });
 

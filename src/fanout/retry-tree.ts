@@ -47,6 +47,28 @@ export function isDue(child: RunObject, retry: RetryStatus | undefined, below: B
   return retryKind(child) !== 'none' && hadEnded(child, retry.startTime) && isChosen(child, retry.only, below);
 }
 
+/**
+ * Whether a run that another event of the tree has started is still to take up the retry that this event takes part in. It belongs to the
+ * other branch, so that it does when that branch is retried as well, all the way down to it.
+ *
+ * @param above the runs above it, the parent first, the root last
+ */
+export function isDueElsewhere(
+  shared: RunObject,
+  above: readonly RunObject[],
+  retry: RetryStatus | undefined,
+  below: Below,
+): boolean {
+  const ofRoot = above.at(-1)?.status?.retry;
+  if (retry?.startTime === undefined || ofRoot?.requestedAt !== retry.requestedAt) return false;
+  const { requestedAt, only } = ofRoot;
+  if (!isDue(shared, { ...ofRoot, only: undefined }, below)) return false;
+  const takesPart = ({ status }: RunObject) =>
+    status?.retry?.requestedAt === requestedAt && status.retry.startTime !== undefined;
+  if (!above.every(run => takesPart(run) || retryKind(run) !== 'none')) return false;
+  return only === undefined || isChosen(shared, only, below) || above.some(run => isNamed(run, only));
+}
+
 /** What came to an end after the retry had begun is its outcome. */
 function hadEnded({ status }: RunObject, startTime: string): boolean {
   return status?.completionTime === undefined || Date.parse(status.completionTime) <= Date.parse(startTime);

@@ -25,6 +25,8 @@ export interface EventObservation {
   /** The run that started this one, while it exists. */
   readonly parent?: LiveRun | undefined;
   readonly below: Below;
+  /** Gives the runs above a run, the parent first. */
+  readonly above: (run: RunObject) => readonly RunObject[];
   /** What matching gave; only while the event is not expanded. Its children exist already, unless it is a dry run. */
   readonly expansion?: Expansion | undefined;
 }

@@ -2,7 +2,17 @@ import { describe, expect, it } from 'vitest';
 import type { TakoRunStatus } from '../../api/takorun.ts';
 import { awaitedBy } from '../../fanout/shared.ts';
 import { createStore } from '../../kube/store.ts';
-import { awaitersConcerned, byDuplicateOf, duplicatesConcerned, inTree, RUN_INDEXES } from './indexes.ts';
+import {
+  awaitersConcerned,
+  below,
+  byAwaiters,
+  byDuplicateOf,
+  byParentUid,
+  duplicatesConcerned,
+  inTree,
+  RUN_INDEXES,
+  sharedRuns,
+} from './indexes.ts';
 import type { LiveRun } from './observed.ts';
 import { eventRun, workflowRun } from './testing/builders.ts';
 
@@ -52,6 +62,37 @@ describe('who hears of the first run of an event', () => {
   it('given any other, then nobody', () => {
     expect(updated({ phase: 'Waiting', message: 'a' }, { phase: 'Waiting', message: 'b' })).toEqual([]);
     expect(duplicatesConcerned(runs, { type: 'added', key, object: eventRun({ name: 'run' }) })).toEqual([]);
+  });
+});
+
+describe('what a run waits for', () => {
+  const place = (name: string, depth: number, step?: string) => ({
+    name,
+    parent: { root, depth, ...(step === undefined ? {} : { step }) },
+  });
+
+  it('given runs that an event shares, then those are among them, but none that is above it', () => {
+    const runs = createStore<LiveRun>({
+      indexes: { [RUN_INDEXES.parent]: byParentUid, [RUN_INDEXES.awaitedBy]: byAwaiters },
+    });
+    const event = eventRun(place('emit', 2, 'emit'));
+    const annotations = awaitedBy({ namespace: 'team', name: 'emit', uid: event.metadata.uid });
+    const add = (run: LiveRun, noted: Record<string, string> = annotations) =>
+      runs.set({ ...run, metadata: { ...run.metadata, annotations: noted } });
+    add(
+      workflowRun({
+        name: 'own',
+        parent: { root, depth: 2, run: { namespace: 'team', name: 'emit', uid: event.metadata.uid } },
+      }),
+      {},
+    );
+    add(workflowRun(place('beside', 2)));
+    add(workflowRun(place('deeper', 5)));
+    add(workflowRun(place('above', 1)));
+    add(workflowRun({ name: 'stranger', parent: { root: { ...root, uid: 'other' }, depth: 2 } }));
+    expect(sharedRuns(event, runs).map(({ metadata }) => metadata.name)).toEqual(['beside', 'deeper', 'above']);
+    expect(below(runs)(event).map(({ metadata }) => metadata.name)).toEqual(['own', 'beside', 'deeper']);
+    expect(below(runs)(workflowRun(place('leaf', 3)))).toEqual([]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { CHILDREN_FINALIZER } from '../../api/meta.ts';
 import { isTerminal } from '../../api/takorun.ts';
+import { childDepth, depthOf, rootOf } from '../../fanout/lineage.ts';
 import type { RunObject } from '../../fanout/objects.ts';
 import { isElsewhere, startedBy } from '../../fanout/parentage.ts';
 import { awaitersOf } from '../../fanout/shared.ts';
@@ -101,9 +102,27 @@ export function duplicatesConcerned(runs: ReadonlyStore<LiveRun>, event: StoreEv
   return runs.byIndex(RUN_INDEXES.duplicateOf, event.key).map(({ metadata }) => keyOf(metadata));
 }
 
-/** Finds the runs that a run started. */
+/** The runs that an event waits for although another event of its tree has started them. */
+export function sharedRuns(run: RunObject, runs: ReadonlyStore<LiveRun>): readonly LiveRun[] {
+  const { uid = '' } = run.metadata;
+  const found = runs.byIndex(RUN_INDEXES.awaitedBy, uid);
+  if (found.length === 0) return found;
+  const root = rootOf(run).uid;
+  return found.filter(
+    other => other.spec.parent?.root.uid === root && ![undefined, uid].includes(startedBy(other)?.uid),
+  );
+}
+
+/**
+ * Finds the runs that a run waits for: those that it started, and those that it shares. Of the latter only those at the levels below it, so that
+ * whoever goes down from run to run comes to an end, whatever waits for what.
+ */
 export function below(runs: ReadonlyStore<LiveRun>): (run: RunObject) => readonly LiveRun[] {
-  return ({ metadata }) => runs.byIndex(RUN_INDEXES.parent, metadata.uid ?? '');
+  return run => {
+    const started = runs.byIndex(RUN_INDEXES.parent, run.metadata.uid ?? '');
+    if (run.spec.event === undefined) return started;
+    return [...started, ...sharedRuns(run, runs).filter(other => depthOf(other) >= childDepth(run))];
+  };
 }
 
 /** The value of the index `workflow`. @param repositoryKey namespace/name of the TakoRepository */

@@ -1,6 +1,5 @@
 import { isTerminal } from '../../api/takorun.ts';
-import { rootOf } from '../../fanout/lineage.ts';
-import { isElsewhere, startedBy } from '../../fanout/parentage.ts';
+import { isElsewhere } from '../../fanout/parentage.ts';
 import type { WorkflowRunner } from '../../fanout/runner.ts';
 import { waitCycle, wayText } from '../../fanout/wait-cycle.ts';
 import type { Expectations } from '../../kube/expectations.ts';
@@ -10,8 +9,8 @@ import { ChildRefusedError, isRefusal, refusedHere } from './child-refused.ts';
 import { type ClaimContext, claimEvent, peekClaim } from './event-claim.ts';
 import { type EventObservation, eventDeadline } from './event-observation.ts';
 import { type ExpandContext, type Expansion, expandEvent } from './expand.ts';
-import { below, RUN_INDEXES } from './indexes.ts';
-import { lineageOf, parentOf } from './lineage.ts';
+import { below, RUN_INDEXES, sharedRuns } from './indexes.ts';
+import { ancestorsOf, lineageOf, parentOf } from './lineage.ts';
 import type { LiveRun } from './observed.ts';
 import type { RunOptions } from './options.ts';
 import type { TreeBudget } from './tree-budget.ts';
@@ -55,6 +54,7 @@ export async function observeEvent(
     lineage: lineageOf(run, runs),
     parent: parentOf(run, runs),
     below: below(runs),
+    above: one => ancestorsOf(one as LiveRun, runs),
   };
   if (run.status?.fanOut?.expanded === true) {
     if (!settled) return undefined;
@@ -82,16 +82,6 @@ export async function observeEvent(
   };
   const expansion = await expand(run, deadlineMs, now, expandContext, signal);
   return { ...observation, run: (await held) ?? run, expansion };
-}
-
-/** The runs that this event waits for although another event of its tree has started them. */
-function sharedRuns(run: LiveRun, runs: ReadonlyStore<LiveRun>): readonly LiveRun[] {
-  const root = rootOf(run).uid;
-  return runs
-    .byIndex(RUN_INDEXES.awaitedBy, run.metadata.uid)
-    .filter(
-      other => other.spec.parent?.root.uid === root && ![undefined, run.metadata.uid].includes(startedBy(other)?.uid),
-    );
 }
 
 /** How a shared run waits for this event itself, which nobody could foresee when the two came to wait for each other at the same time. */

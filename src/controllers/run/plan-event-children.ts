@@ -2,7 +2,7 @@ import { isTerminal } from '../../api/takorun.ts';
 import { type Completion, eventCompletion } from '../../fanout/completion.ts';
 import { detailedErrors } from '../../fanout/errors.ts';
 import type { RunObject } from '../../fanout/objects.ts';
-import { isDue } from '../../fanout/retry-tree.ts';
+import { isDue, isDueElsewhere } from '../../fanout/retry-tree.ts';
 import {
   type ChildState,
   childrenText,
@@ -31,7 +31,7 @@ export function planChildrenOf(
   const summary = summarise(states, expected);
   const namespace = run.metadata.namespace!;
   const errors = detailedErrors(states, { namespace });
-  const sharedStates = observation.shared.map(one => childState(one));
+  const sharedStates = observation.shared.map(one => sharedState(one, observation));
   const below: Partial<StatusBody> = {
     ...changes,
     childrenSummary: summary,
@@ -75,6 +75,13 @@ export function planChildrenOf(
 function stateOf(child: RunObject, { run, below }: EventObservation): ChildState {
   const state = childState(child);
   const isOpen = state.phase !== 'Succeeded' && isDue(child, run.status?.retry, below);
+  return isOpen ? { ...state, phase: 'Pending' } : state;
+}
+
+/** A shared run that failed and is still to take the tree's retry up in its own branch has not ended. */
+function sharedState(shared: RunObject, { run, below, above }: EventObservation): ChildState {
+  const state = childState(shared);
+  const isOpen = state.phase !== 'Succeeded' && isDueElsewhere(shared, above(shared), run.status?.retry, below);
   return isOpen ? { ...state, phase: 'Pending' } : state;
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { ANNOTATIONS } from '../../../src/api/meta.ts';
 import { type TakoRun, takoRuns } from '../../../src/api/resources.ts';
 import type { TakoRunSpec } from '../../../src/api/takorun.ts';
 import { controllerOf, type Live } from '../../../src/kube/objects.ts';
@@ -169,6 +170,55 @@ subscriptions:
     for (const name of ['b', 'c']) {
       const fanOut = await world.get(await fanOutOf(world, name));
       expect(fanOut.status?.message).toMatch(/^1 of 1 (child|run that another event of the tree started) was canceled/);
+    }
+  });
+});
+
+describe('a diamond over namespaces', () => {
+  test('given dedupe: Tree, then what two branches share in another namespace runs once, and they are told no more than its end', async () => {
+    const world = await createPlayedWorld({ others: 1 });
+    const [elsewhere] = world.others;
+    const { d, ...branches } = DIAMOND;
+    for (const [name, place] of Object.entries(branches)) {
+      await world.repository(name, fileOf(place), { spec: { runTemplate: world.plays('agent') } });
+      await world.ready(name);
+    }
+    const acceptEvents = { namespaces: { from: 'All' as const } };
+    const runTemplate = world.plays('fail', { runFor: '1s' });
+    await world.repository('d', fileOf(d!), { namespace: elsewhere!, spec: { acceptEvents, runTemplate } });
+    await world.ready('d', elsewhere);
+    const run = await world.run({ ...start, dedupe: 'Tree' });
+    const { status } = await world.phase(run, 'Failed');
+    expect(status?.treeSummary).toMatchObject({ total: 3, failed: 3, depth: 2 });
+    const { items } = await world.client.list(takoRuns, { namespace: elsewhere! });
+    expect(items.map(({ status: ended }) => ended?.phase)).toEqual(['Failed']);
+    for (const name of ['b', 'c']) {
+      const fanOut = await world.get(await fanOutOf(world, name));
+      expect(fanOut.status?.message).toContain(`acme/d go: ended as Failed: see TakoRun`);
+      expect(fanOut.status?.message).not.toContain('exit code');
+    }
+  });
+});
+
+describe('the retry of a diamond', () => {
+  test('given dedupe: Tree and a shared run that failed, when it is put right, then it runs again, once, and both branches succeed', async () => {
+    const world = await worldOf({ ...DIAMOND, d: { after: ['b', 'c'], outcome: ['fail'] } });
+    const run = await world.run({ ...start, dedupe: 'Tree' });
+    await world.phase(run, 'Failed');
+    await world.replay('d', 'succeed', { runFor: '2s' });
+    const annotations = { [ANNOTATIONS.retryAt]: '2026-01-01T00:00:00Z' };
+    await world.client.mergePatch(takoRuns, run.metadata as { namespace: string; name: string }, {
+      metadata: { annotations },
+    });
+    await until('the tree to succeed', async () => (await world.get(run)).status?.phase === 'Succeeded', {
+      timeoutMs: 60_000,
+    });
+    const [shared, ...others] = await runsOf(world, 'd');
+    expect(others).toEqual([]);
+    expect(shared?.status).toMatchObject({ phase: 'Succeeded', attempts: [{ number: 1 }, { number: 2 }] });
+    expect((await world.get(run)).status?.treeSummary).toMatchObject({ total: 3, completed: 3 });
+    for (const name of ['b', 'c']) {
+      expect((await runsOf(world, name))[0]?.status).toMatchObject({ phase: 'Succeeded', attempts: [{ number: 1 }] });
     }
   });
 });

@@ -293,7 +293,7 @@ export function anyEventObservation(): fc.Arbitrary<EventObservation> {
       lineage: anyLineage,
       expansion: anyExpansion,
     })
-    .map(observation => ({ ...observation, below: () => [], options: settings }));
+    .map(observation => ({ ...observation, below: () => [], above: () => [], options: settings }));
 }
 
 /** Conditions that the API server would take. */

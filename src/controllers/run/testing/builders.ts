@@ -241,6 +241,7 @@ export function eventObservation(changes: Partial<EventObservation> = {}): Event
     settled: true,
     lineage: 'live',
     below: () => [],
+    above: () => [],
     ...changes,
   };
 }
