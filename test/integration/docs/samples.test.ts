@@ -80,7 +80,7 @@ describe('the documentation', () => {
   test('given kubectl explain, then it says what the reference says', async () => {
     const explained = await kubectl(['explain', 'takorun.spec.concurrencyLimit']);
     const reference = readFileSync(path.join(ROOT, 'docs/reference/takorun.md'), 'utf8');
-    const meaning = 'How many children may run at once. Default: no limit.';
+    const meaning = 'Children that wait for their own do not count. Default: no limit.';
     expect(explained.replaceAll(/\s+/g, ' ')).toContain(meaning);
     expect(reference).toContain(meaning);
   });

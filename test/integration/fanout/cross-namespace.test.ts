@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { CHILDREN_FINALIZER } from '../../../src/api/meta.ts';
-import { takoRuns } from '../../../src/api/resources.ts';
+import { API_VERSION, CHILDREN_FINALIZER } from '../../../src/api/meta.ts';
+import { type TakoRun, takoRuns } from '../../../src/api/resources.ts';
 import type { TakoRepositorySpec } from '../../../src/api/takorepository.ts';
+import { isApiError } from '../../../src/kube/errors.ts';
 import { namespaces, pods, secrets } from '../../../src/kube/objects.ts';
 import { until } from '../../fixtures/until.ts';
 import { resourceQuotas } from '../run/resource-quota.ts';
@@ -23,6 +24,7 @@ subscriptions:
   - {artifact: "acme/core-lib:core", events: [library_built], workflow: ci, inputs: {version: "{{ .event.payload.version }}"}}
 `;
 const event = { type: 'library_built', source: 'acme/core-lib:core', payload: { version: '1.4.0' } };
+const secretsOf = { secrets: [{ name: 'TOKEN', secretKeyRef: { name: 'token', key: 'value' } }] };
 const everybody = { namespaces: { from: 'All' as const } };
 const from = (namespace: string) => ({
   namespaces: {
@@ -44,8 +46,7 @@ async function worldOf(subscribers: Record<string, Partial<TakoRepositorySpec>>)
   const apps = world.others[0]!;
   await world.repository('core-lib', LIBRARY);
   for (const [name, spec] of Object.entries(subscribers)) {
-    const token = [{ name: 'TOKEN', secretKeyRef: { name: 'token', key: 'value' } }];
-    await world.repository(name, SUBSCRIBER, { namespace: apps, spec: { secrets: token, ...spec } });
+    await world.repository(name, SUBSCRIBER, { namespace: apps, spec: { ...secretsOf, ...spec } });
   }
   await world.ready('core-lib');
   for (const name of Object.keys(subscribers)) await world.ready(name, apps);
@@ -136,9 +137,11 @@ describe('subscribers in another namespace', () => {
     expect(JSON.stringify(await world.eventsOf(run))).not.toContain('hunter2');
   });
 
-  test('given a namespace that takes no more runs, then that subscriber is skipped, and the event goes out to the others', async () => {
+  test('given a namespace that takes no more runs, then that subscriber is skipped, and the event goes out to the others', {
+    timeout: 120_000,
+  }, async () => {
     const world = await worldOf({ shop: { acceptEvents: everybody } });
-    await world.repository('app', SUBSCRIBER);
+    await world.repository('app', SUBSCRIBER, { spec: secretsOf });
     await world.ready('app');
     await world.client.create(resourceQuotas, {
       apiVersion: 'v1',
@@ -146,10 +149,18 @@ describe('subscribers in another namespace', () => {
       metadata: { name: 'budget-of-the-shop', namespace: world.apps },
       spec: { hard: { 'count/takoruns.tako.dev': '0' } },
     });
-    await until('the quota to hold', async () => {
-      const { status } = await world.client.get(resourceQuotas, { namespace: world.apps, name: 'budget-of-the-shop' });
-      return status?.used !== undefined;
-    });
+    const probe: TakoRun = {
+      apiVersion: API_VERSION,
+      kind: 'TakoRun',
+      metadata: { generateName: 'probe-', namespace: world.apps },
+      spec: { event, suspend: true },
+    };
+    // The controller manager looks for new kinds to count every 30 s.
+    const refused = async () => {
+      const told = await world.client.create(takoRuns, probe).catch((error: unknown) => error);
+      return isApiError(told, 'quotaExceeded');
+    };
+    await until('the quota to be in force', refused, { timeoutMs: 90_000, everyMs: 200 });
     const run = await world.run({ event });
     const { status } = await world.phase(run, 'Waiting');
     expect(status?.fanOut).toMatchObject({

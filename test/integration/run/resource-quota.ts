@@ -2,7 +2,7 @@ import { defineResource, type KubeObject } from '../../../src/kube/objects.ts';
 
 interface ResourceQuota extends KubeObject {
   spec: { hard: Record<string, string> };
-  status?: { hard?: Record<string, string>; used?: Record<string, string> };
+  status?: { hard?: Record<string, string> };
 }
 
 export const resourceQuotas = defineResource<ResourceQuota>({

@@ -1,0 +1,314 @@
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { parseAllDocuments, stringify } from 'yaml';
+import { API_VERSION } from '../../../src/api/meta.ts';
+import { type TakoRun, takoRuns } from '../../../src/api/resources.ts';
+import type { TakoRunSpec } from '../../../src/api/takorun.ts';
+import { childName } from '../../../src/fanout/names.ts';
+import { createKubeClient, type KubeClient } from '../../../src/kube/client.ts';
+import { loadClusterConfig } from '../../../src/kube/config.ts';
+import { defineResource, type KubeObject, type Live } from '../../../src/kube/objects.ts';
+import { connect } from '../../cluster/cluster.ts';
+import { until } from '../../fixtures/until.ts';
+import { createNamespace, testClient } from '../fixture.ts';
+import { createWorld, gone, type World } from '../run/world.ts';
+
+interface RoleBinding extends KubeObject {
+  roleRef: { apiGroup: string; kind: string; name: string };
+  subjects: { kind: string; name: string; apiGroup?: string; namespace?: string }[];
+}
+const roleBindings = defineResource<RoleBinding>({
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  plural: 'rolebindings',
+  kind: 'RoleBinding',
+  namespaced: true,
+});
+
+const CLUSTER_WIDE = [
+  'ClusterRole',
+  'ClusterRoleBinding',
+  'ValidatingAdmissionPolicy',
+  'ValidatingAdmissionPolicyBinding',
+];
+const OPERATOR = 'system:serviceaccount:tako-system:tako-operator';
+const workflow = { repositoryRef: { name: 'core-lib' }, name: 'release' };
+const other = { namespace: 'team', name: 'release', uid: '11111111-2222-3333-4444-555555555555' };
+const place = { run: other, root: other, depth: 1 };
+const owner = { apiVersion: API_VERSION, kind: 'TakoRun', name: other.name, uid: other.uid, controller: true };
+
+/** Installs roles and policies from manifests/, as an installation does, and waits until they act. */
+beforeAll(async () => {
+  const cluster = await connect(process.env.TAKO_TEST_CLUSTER!);
+  const built = parseAllDocuments(await cluster.kubectl(['kustomize', 'manifests'])).map(document => document.toJS());
+  const wanted = built.filter(({ kind }) => CLUSTER_WIDE.includes(kind));
+  expect(new Set(wanted.map(({ kind }) => kind))).toEqual(new Set(CLUSTER_WIDE));
+  expect(wanted.filter(({ metadata }) => metadata.namespace !== undefined)).toEqual([]);
+  const input = wanted.map(object => stringify(object)).join('---\n');
+  await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input });
+  const admin = testClient();
+  const namespace = await createNamespace(admin);
+  const alice = await userOf(admin, namespace);
+  await until(
+    'the policy to act',
+    () => isRefused(alice.create(takoRuns, runIn(namespace, { workflow, parent: place }))),
+    {
+      timeoutMs: 60_000,
+    },
+  );
+  await admin.close();
+});
+
+/** A client that speaks as somebody else. */
+function clientAs(user: string): KubeClient {
+  const config = loadClusterConfig({ kubeconfig: process.env.TAKO_TEST_KUBECONFIG });
+  const authenticate = async () => ({ ...(await config.authenticate()), 'impersonate-user': user });
+  const client = createKubeClient({ ...config, authenticate }, { qps: 1_000, burst: 1_000 });
+  return client;
+}
+
+/** A person who may edit in a namespace, by the role that an installation gives those who edit. */
+async function userOf(admin: KubeClient, namespace: string, role = 'tako-editor'): Promise<KubeClient> {
+  const name = `alice-${namespace}`;
+  await admin.create(roleBindings, {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'RoleBinding',
+    metadata: { name: 'alice', namespace },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+    subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name }],
+  });
+  const client = clientAs(name);
+  await until('the right to create runs', async () => {
+    try {
+      await client.create(takoRuns, runIn(namespace, { workflow }), { dryRun: true });
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  return client;
+}
+
+function runIn(namespace: string, spec: TakoRunSpec, metadata: Partial<KubeObject['metadata']> = {}): TakoRun {
+  const named = metadata.name === undefined ? { generateName: 'run-' } : {};
+  return { apiVersion: API_VERSION, kind: 'TakoRun', metadata: { ...named, namespace, ...metadata }, spec };
+}
+
+async function isRefused(call: Promise<unknown>): Promise<boolean> {
+  try {
+    await call;
+    return false;
+  } catch (error) {
+    return String(error).includes('ValidatingAdmissionPolicy');
+  }
+}
+
+async function people(): Promise<{ admin: KubeClient; alice: KubeClient; namespace: string }> {
+  const admin = testClient();
+  const namespace = await createNamespace(admin);
+  const alice = await userOf(admin, namespace);
+  onTestFinished(async () => {
+    await alice.close();
+    await admin.close();
+  });
+  return { admin, alice, namespace };
+}
+
+describe('a person who may edit runs', () => {
+  test('given a forged spec.parent, then it is refused, in words that say why', async () => {
+    const { alice, namespace } = await people();
+    const create = alice.create(takoRuns, runIn(namespace, { workflow, parent: place }));
+    await expect(create).rejects.toThrow(
+      /spec\.parent says where a run stands in its tree, and only the operator sets it/,
+    );
+  });
+
+  test.each([
+    ['that controls', owner],
+    ['that does not control', { ...owner, controller: false }],
+    ['of another version', { ...owner, apiVersion: 'tako.dev/v1' }],
+  ])('given a forged owner %s, then it is refused, at its creation and later', async (_, forged) => {
+    const { alice, namespace } = await people();
+    const create = alice.create(takoRuns, runIn(namespace, { workflow }, { ownerReferences: [forged] }));
+    await expect(create).rejects.toThrow(/a TakoRun owns only the runs that the operator starts for it/);
+    const run = await alice.create(takoRuns, runIn(namespace, { workflow }));
+    const ref = { namespace, name: run.metadata.name };
+    const change = alice.mergePatch(takoRuns, ref, { metadata: { ownerReferences: [forged] } });
+    await expect(change).rejects.toThrow(/a TakoRun owns only/);
+  });
+
+  test('given a child, then neither its place nor its owner can be taken away, and the rest is as with any run', async () => {
+    const { admin, alice, namespace } = await people();
+    const child = await admin.create(
+      takoRuns,
+      runIn(namespace, { workflow, parent: place }, { ownerReferences: [owner] }),
+    );
+    const ref = { namespace, name: child.metadata.name };
+    const free = alice.mergePatch(takoRuns, ref, { metadata: { ownerReferences: null } });
+    await expect(free).rejects.toThrow(/a TakoRun owns only/);
+    await expect(alice.mergePatch(takoRuns, ref, { spec: { parent: null } })).rejects.toThrow(/parent/);
+    await alice.mergePatch(takoRuns, ref, { metadata: { labels: { mine: 'yes' } }, spec: { cancel: true } });
+    await alice.delete(takoRuns, ref);
+  });
+
+  test('given ordinary runs, then creating, applying, suspending, canceling and deleting them goes as ever', async () => {
+    const { alice, namespace } = await people();
+    const manifest = {
+      apiVersion: API_VERSION,
+      kind: 'TakoRun' as const,
+      metadata: {
+        name: 'ordinary',
+        namespace,
+        ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'x', uid: 'x' }],
+      },
+      spec: { workflow, suspend: true },
+    };
+    const apply = (spec: TakoRunSpec) =>
+      alice.applyServerSide(takoRuns, { ...manifest, spec }, { fieldManager: 'kubectl' });
+    await apply({ workflow, suspend: true });
+    await apply({ workflow, suspend: false });
+    await alice.mergePatch(takoRuns, { namespace, name: 'ordinary' }, { spec: { cancel: true } });
+    const found = await alice.get(takoRuns, { namespace, name: 'ordinary' });
+    await alice.replace(takoRuns, { ...found, metadata: { ...found.metadata, annotations: { note: 'x' } } });
+    await alice.delete(takoRuns, { namespace, name: 'ordinary' });
+  });
+});
+
+describe('those who keep trees', () => {
+  test('given the rights of the operator, then it sets both', async () => {
+    const { admin, namespace } = await people();
+    const operator = clientAs(OPERATOR);
+    onTestFinished(() => operator.close());
+    const run = await operator.create(
+      takoRuns,
+      runIn(namespace, { workflow, parent: place }, { ownerReferences: [owner] }),
+    );
+    expect(run.spec.parent).toEqual(place);
+    await admin.delete(takoRuns, { namespace, name: run.metadata.name });
+  });
+
+  test('given a run that is deleted without its children, then the garbage collector may take it off them', async () => {
+    const { admin, alice, namespace } = await people();
+    const parent = await admin.create(takoRuns, runIn(namespace, { workflow }));
+    const { name, uid } = parent.metadata;
+    const run = { namespace, name, uid };
+    const child = await admin.create(
+      takoRuns,
+      runIn(
+        namespace,
+        { workflow, parent: { run, root: run, depth: 1 } },
+        { ownerReferences: [{ ...owner, name, uid, blockOwnerDeletion: true }] },
+      ),
+    );
+    await alice.delete(takoRuns, { namespace, name }, { propagationPolicy: 'Orphan' });
+    await until('the parent to be gone', () => gone(admin.get(takoRuns, { namespace, name })), { timeoutMs: 60_000 });
+    const left = await admin.get(takoRuns, { namespace, name: child.metadata.name });
+    expect(left.metadata.ownerReferences).toBeUndefined();
+  });
+});
+
+const LIBRARY = `version: 0.1.0
+artifacts: {core: {path: .}}
+workflows:
+  release: {steps: [./build.sh]}
+`;
+const SUBSCRIBER = `version: 0.1.0
+workflows:
+  ci: {inputs: {version: {type: string}}, steps: ["./test.sh {{ .inputs.version }}"]}
+  spy: {steps: ["echo {{ .event.payload.version }}"]}
+subscriptions:
+  - {artifact: "acme/core-lib:core", events: [library_built], workflow: ci, inputs: {version: "{{ .event.payload.version }}"}}
+`;
+const event = { type: 'library_built', source: 'acme/core-lib:core', payload: { version: 'hunter2' } };
+
+/** An event that waits for its one child. Policies do not bind whoever may do everything, as these tests may: the operator is on its own. */
+async function waitingEvent(): Promise<{ world: World; run: Live<TakoRun>; apps: string }> {
+  const world = await createWorld({ others: 1 });
+  const apps = world.others[0]!;
+  await world.repository('core-lib', LIBRARY);
+  await world.repository('app-one', SUBSCRIBER);
+  await world.repository('shop', SUBSCRIBER, { namespace: apps });
+  for (const name of ['core-lib', 'app-one']) await world.ready(name);
+  await world.ready('shop', apps);
+  const run = await world.run({ event });
+  await world.phase(run, 'Waiting');
+  return { world, run, apps };
+}
+
+describe('where no policy is', () => {
+  const reference = ({ metadata }: Live<TakoRun>) => ({
+    namespace: metadata.namespace!,
+    name: metadata.name,
+    uid: metadata.uid,
+  });
+
+  test.each([
+    ['an owner alone', true, false],
+    ['spec.parent alone', false, true],
+  ])(
+    'given a run that forges %s, then it is no child: it gets no event, and changes nothing for the parent',
+    async (_, owned, placed) => {
+      const { world, run } = await waitingEvent();
+      const parent = reference(run);
+      const forged = await world.client.create(
+        takoRuns,
+        runIn(
+          world.namespace,
+          {
+            workflow: { repositoryRef: { name: 'app-one' }, name: 'spy' },
+            ...(placed && { parent: { run: parent, root: parent, depth: 1 } }),
+          },
+          owned ? { ownerReferences: [{ ...owner, name: parent.name, uid: parent.uid }] } : {},
+        ),
+      );
+      if (placed) {
+        const ended = await world.phase(forged, 'Canceled');
+        expect(ended.status?.message).toContain('nobody waits for this one');
+        expect(await world.pods(forged)).toEqual([]);
+      } else {
+        expect(JSON.stringify(await world.pod(forged))).not.toContain('hunter2');
+      }
+      const children = (await world.children(run)).filter(({ metadata }) => metadata.uid !== forged.metadata.uid);
+      expect((await world.get(run)).status?.childrenSummary?.total).toBe(1);
+      await world.kubelet.finish(await world.pod(children[0]!), {});
+      const done = await world.phase(run, 'Succeeded');
+      expect(done.status).toMatchObject({ children: '1/1', childrenSummary: { total: 1, completed: 1 } });
+    },
+  );
+
+  test('given a run of another namespace that forges spec.parent, then it gets no event, and the parent does not see it', async () => {
+    const { world, run, apps } = await waitingEvent();
+    const parent = reference(run);
+    const forged = await world.client.create(
+      takoRuns,
+      runIn(apps, {
+        workflow: { repositoryRef: { name: 'shop' }, name: 'spy' },
+        parent: { run: parent, root: parent, depth: 1 },
+      }),
+    );
+    const ended = await world.phase(forged, 'Canceled');
+    expect(JSON.stringify(ended.status)).not.toContain('hunter2');
+    expect(await world.pods(forged)).toEqual([]);
+    expect((await world.get(run)).status?.childrenSummary).toMatchObject({ total: 1 });
+  });
+
+  test('given a run of another namespace with the name of a child of an event that never goes out, then it does not start', async () => {
+    const { world, apps } = await waitingEvent();
+    const held = await world.run({ event: { ...event, id: '2' }, suspend: true });
+    await world.reason(held, 'Suspended');
+    const parent = reference(held);
+    const child = { namespace: apps, repository: 'shop', slug: 'acme/shop', workflow: 'spy', inputs: {} };
+    const forged = await world.client.create(
+      takoRuns,
+      runIn(
+        apps,
+        { workflow: { repositoryRef: { name: 'shop' }, name: 'spy' }, parent: { run: parent, root: parent, depth: 1 } },
+        { name: childName(parent.uid, child) },
+      ),
+    );
+    await world.change(held, { cancel: true });
+    await world.phase(held, 'Canceled');
+    const ended = await world.phase(forged, 'Canceled');
+    expect(JSON.stringify(ended.status)).not.toContain('hunter2');
+    expect(await world.pods(forged)).toEqual([]);
+  });
+});
