@@ -70,6 +70,16 @@ describe('a run that has ended', () => {
       expect(plan({ run: canceled, pods }).after).toMatchObject([{ kind: 'deletePod' }]);
     });
 
+    it('when the time to live of its run is over before, then the run waits for it, and no longer', () => {
+      const short = workflowRun({ status: failed, spec: { ttlSecondsAfterFinished: 10 } });
+      expect(plan({ run: short, pods, now: ENDED + 599_000 })).toMatchObject({ after: [], requeueAfterMs: 31_000 });
+      const goes = { kind: 'deleteRun' };
+      expect(plan({ run: short, pods, now: ENDED + 630_000 }).after).toContainEqual(expect.objectContaining(goes));
+      const ended = [observedPod(stopped)];
+      expect(plan({ run: short, pods: ended, now: ENDED + 20_000 }).after).toMatchObject([goes]);
+      expect(plan({ run: short, pods: [], now: ENDED + 20_000 }).after).toMatchObject([goes]);
+    });
+
     it('when it is of another Pod, then that one goes as ever', () => {
       const other = [observedPod({ phase: 'Running', finalizers: [], uid: 'other' })];
       expect(plan({ run: kept, pods: other, now: ENDED + 30_000 }).after).toMatchObject([{ kind: 'deletePod' }]);

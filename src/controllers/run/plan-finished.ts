@@ -41,6 +41,14 @@ function podDue(pod: ObservedPod, { spec, status }: LiveRun, ended: number, { po
   return spec.cancel === true ? ended : Date.parse(retained.until) + LINGER_MS;
 }
 
+/** Until when a workspace is kept for people, at the latest, milliseconds since the epoch; 0: none is. */
+function keptUntil({ spec, status }: LiveRun, pods: readonly ObservedPod[]): number {
+  const retained = status?.retainedWorkspace;
+  const pod = pods.find(({ metadata }) => metadata.uid === retained?.podUID);
+  if (retained === undefined || pod === undefined || hasStopped(pod) || spec.cancel === true) return 0;
+  return Date.parse(retained.until) + LINGER_MS;
+}
+
 /**
  * What is left to do with a run that has ended: let its Pods go (their outcome is in the status), delete them after their time, and delete
  * the run or its children when a time to live says so. Only the root of a tree has its children deleted; the rest goes with them.
@@ -62,7 +70,7 @@ export function planFinished({ run, now, options, pods, children, settled }: Fin
   const { name, namespace, uid } = run.metadata;
   const { ttlSecondsAfterFinished, childrenTTL } = run.spec;
   if (ttlSecondsAfterFinished !== undefined) {
-    const due = ended + ttlSecondsAfterFinished * 1_000;
+    const due = Math.max(ended + ttlSecondsAfterFinished * 1_000, keptUntil(run, pods));
     if (now >= due) actions.push({ kind: 'deleteRun', namespace: namespace!, name, uid });
     else times.push(due);
   }
