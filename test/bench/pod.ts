@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { IDS } from '../../src/agent/contract.ts';
 import { API_VERSION } from '../../src/api/meta.ts';
@@ -9,17 +10,25 @@ import { type TakoRun, takoRuns } from '../../src/api/resources.ts';
 import { isTerminal } from '../../src/api/takorun.ts';
 import { createKubeClient } from '../../src/kube/client.ts';
 import { loadClusterConfig } from '../../src/kube/config.ts';
-import { type KubeObject, type Pod, pods, type ResourceType } from '../../src/kube/objects.ts';
+import { type KubeObject, type Live, type Pod, pods, type ResourceType } from '../../src/kube/objects.ts';
 import { connect } from '../cluster/cluster.ts';
 import { applyManifests, gitServerManifests, installOperator, restrictedNamespace } from '../demo/install.ts';
 import { createRepository } from '../fixtures/git-server/repositories.mjs';
-import { countWrites } from './audit.ts';
+import { until } from '../fixtures/until.ts';
+import { countWrites, type Window } from './audit.ts';
 import { checkLimits, type PodBench } from './limits.ts';
 import { createTerminalWatch } from './terminal-watch.ts';
 
-/** Runs of each kind; the three kinds take turns, so that a noisy minute hits them alike. */
-const ROUNDS = 20;
+/** Runs of each kind, one after the other; the three kinds take turns, so that a noisy minute hits them alike. */
+const RUNS = 20;
+/** Runs at the same time. */
+const AT_ONCE = 20;
+/** Rounds of so many at once, of each kind: the kubelet looks at its containers once a second, and the last one may just miss it. */
+const ROUNDS = 3;
+/** What a node does for Pods after they are gone ends within this long, milliseconds. */
+const AFTERMATH_MS = 2_000;
 const NAMESPACE = 'bench';
+const BARE = 'app.kubernetes.io/name=tako-bench';
 const STEP_IMAGE = 'docker.io/library/busybox:1.36';
 const RUN_TIMEOUT_MS = 120_000;
 const log = (line: string): void => console.error(line);
@@ -64,9 +73,11 @@ await bare();
 await one();
 await five();
 
-const since = new Date().toISOString();
+const windows: Window[] = [];
+const agentKiB: number[] = [];
+const runsAlone = beginWindow();
 const seconds = { bare: [] as number[], one: [] as number[], five: [] as number[] };
-for (let round = 1; round <= ROUNDS; round++) {
+for (let round = 1; round <= RUNS; round++) {
   seconds.bare.push(await bare());
   seconds.one.push(await one());
   seconds.five.push(await five());
@@ -74,25 +85,27 @@ for (let round = 1; round <= ROUNDS; round++) {
     `round ${round}: bare ${last(seconds.bare)} s, one step ${last(seconds.one)} s, five steps ${last(seconds.five)} s`,
   );
 }
-log(`${ROUNDS} at once: bare Pods`);
-const bareTwenty = await wallTime(() => Promise.all(Array.from({ length: ROUNDS }, bare)));
-log(`${bareTwenty} s; runs of one step`);
-const takoTwenty = await wallTime(() => Promise.all(Array.from({ length: ROUNDS }, one)));
-log(`${takoTwenty} s`);
+await settle(runsAlone);
+const twenty = { bare: [] as number[], one: [] as number[] };
+for (let round = 1; round <= ROUNDS; round++) {
+  twenty.bare.push(await atOnce(bare));
+  twenty.one.push(await atOnce(one));
+  log(`${AT_ONCE} at once, round ${round}: bare ${last(twenty.bare)} s, one step ${last(twenty.one)} s`);
+}
 
 const writes = countWrites(await readFile(cluster.auditLogPath, 'utf8'), {
   user: 'system:serviceaccount:tako-system:tako-operator',
-  since,
+  windows,
   electionLease: 'tako-operator',
 });
-const runs = ROUNDS * 3;
+const runs = RUNS * 2 + AT_ONCE * ROUNDS;
 const result: PodBench = {
   bareSeconds: mean(seconds.bare),
   takoOneStepSeconds: mean(seconds.one),
   takoFiveStepSeconds: mean(seconds.five),
-  bareTwentySeconds: bareTwenty,
-  takoTwentySeconds: takoTwenty,
-  agentRssMiB: await agentRss(),
+  bareTwentySeconds: mean(twenty.bare),
+  takoTwentySeconds: mean(twenty.one),
+  agentRssMiB: round(Math.max(...agentKiB) / 1_024),
   writesPerRun: round(writes.all / runs),
   lockWritesPerRun: round(writes.leases / runs),
 };
@@ -120,12 +133,63 @@ async function timed<T extends KubeObject>(
   return elapsed;
 }
 
+/** Seconds from the first create request to the last end, on a node that has nothing else to do before or after. */
+async function atOnce(start: () => Promise<number>): Promise<number> {
+  const window = beginWindow();
+  const elapsed = await wallTime(() => Promise.all(Array.from({ length: AT_ONCE }, start)));
+  await settle(window);
+  return elapsed;
+}
+
+function beginWindow(): { since: string } {
+  return { since: new Date().toISOString() };
+}
+
+/**
+ * Ends a window of measurement once the operator has let go of the Pods, reads what their agents reported, and removes them, so that the next
+ * one finds the node as this one did.
+ */
+async function settle({ since }: { since: string }): Promise<void> {
+  await until('the operator lets go of the Pods', async () =>
+    (await measuredPods()).every(({ metadata }) => metadata.finalizers === undefined),
+  );
+  windows.push({ since, until: new Date().toISOString() });
+  agentKiB.push(...(await measuredPods()).flatMap(reportedKiB));
+  await client.deleteCollection(takoRuns, {
+    namespace: NAMESPACE,
+    propagationPolicy: 'Background',
+  });
+  await client.deleteCollection(pods, { namespace: NAMESPACE, labelSelector: BARE, gracePeriodSeconds: 0 });
+  await until('the Pods are gone', async () => (await measuredPods()).length === 0, {
+    timeoutMs: 60_000,
+    everyMs: 200,
+  });
+  await sleep(AFTERMATH_MS);
+}
+
+async function measuredPods(): Promise<Live<Pod>[]> {
+  const { items } = await client.list(pods, {
+    namespace: NAMESPACE,
+    labelSelector: 'app.kubernetes.io/name in (tako-run, tako-bench)',
+  });
+  return items;
+}
+
+/** The VmHWM that a Pod's agent reported in its termination message, KiB; of a bare Pod none. */
+function reportedKiB(pod: Pod): number[] {
+  const agent = pod.status?.containerStatuses?.find(({ name }) => name === 'agent');
+  if (agent === undefined) return [];
+  const { rssKiB } = JSON.parse(agent.state?.terminated?.message ?? '{}') as { rssKiB?: number };
+  if (rssKiB === undefined) throw new Error('an agent did not report its memory');
+  return [rssKiB];
+}
+
 /** What a run's step container is, without Tako around it. */
 function barePod(): Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { generateName: 'bare-', namespace: NAMESPACE },
+    metadata: { generateName: 'bare-', namespace: NAMESPACE, labels: { 'app.kubernetes.io/name': 'tako-bench' } },
     spec: {
       restartPolicy: 'Never',
       automountServiceAccountToken: false,
@@ -190,17 +254,6 @@ async function repository(): Promise<Buffer> {
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-}
-
-/** The highest VmHWM that an agent reported in its termination message. */
-async function agentRss(): Promise<number> {
-  const list = await client.list(pods, { namespace: NAMESPACE, labelSelector: 'app.kubernetes.io/name=tako-run' });
-  const kib = list.items.map(pod => {
-    const agent = pod.status?.containerStatuses?.find(({ name }) => name === 'agent');
-    return (JSON.parse(agent?.state?.terminated?.message ?? '{}') as { rssKiB?: number }).rssKiB ?? 0;
-  });
-  if (kib.length === 0 || Math.max(...kib) === 0) throw new Error('no agent reported its memory');
-  return round(Math.max(...kib) / 1_024);
 }
 
 async function wallTime(work: () => Promise<unknown>): Promise<number> {
