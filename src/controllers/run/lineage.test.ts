@@ -3,7 +3,7 @@ import type { RunParent } from '../../api/takorun.ts';
 import { childRun, planChildren } from '../../fanout/children.ts';
 import { buildSubscriber } from '../../fanout/testing/builders.ts';
 import { createStore } from '../../kube/store.ts';
-import { lineageOf, parentOf } from './lineage.ts';
+import { ancestorsOf, lineageOf, parentOf, withCancelFromAbove } from './lineage.ts';
 import type { LiveRun } from './observed.ts';
 import { CREATED, eventRun, fanOutOf, workflowRun } from './testing/builders.ts';
 
@@ -85,6 +85,23 @@ describe('lineage', () => {
   it('given an event that succeeded without waiting, or a root that failed meanwhile, then the child may go on', () => {
     expect(lineage(root, ended(parent, 'Succeeded'))).toBe('live');
     expect(lineage(ended(root, 'Failed'), parent)).toBe('live');
+  });
+
+  it.each([
+    ['waits for', undefined, 'gone'],
+    ['does not wait for', false, 'live'],
+  ] as const)('given the fan-out of a failed run that it %s, then it is %s', (_, waitForChildren, expected) => {
+    const step = fanOutOf(root, 'step', { spec: { waitForChildren } });
+    expect(lineageOf(step, storeOf(ended(root, 'Failed')))).toBe(expected);
+    expect(lineageOf(step, storeOf(root))).toBe('live');
+  });
+
+  it('given a run above that is canceled, then so is one that was not told, and what has ended is left as it is', () => {
+    const store = storeOf({ ...root, spec: { ...root.spec, cancel: true } }, parent);
+    expect(ancestorsOf(child, store)).toHaveLength(2);
+    expect(withCancelFromAbove(child, store).spec.cancel).toBe(true);
+    expect(withCancelFromAbove(ended(child, 'Succeeded'), store).spec.cancel).toBeUndefined();
+    expect(withCancelFromAbove(child, storeOf(root, parent))).toBe(child);
   });
 
   it('given a parent, then it is found by name and UID', () => {

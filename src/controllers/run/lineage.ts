@@ -13,10 +13,13 @@ export function lineageOf(run: LiveRun, runs: ReadonlyStore<LiveRun>): Lineage {
   const top = above.at(-1);
   if (top === undefined || top.spec.parent !== undefined || !isSame(run.spec.parent?.root, top)) return 'gone';
   if (above.some(({ metadata }) => metadata.deletionTimestamp !== undefined)) return 'ending';
-  if (parent.spec.event === undefined) return 'live';
   const { phase, fanOut } = parent.status ?? {};
-  // An event run that failed has no children that count; one that succeeded may not have waited for them.
-  if (isTerminal(phase) && phase !== 'Succeeded') return 'gone';
+  if (isTerminal(phase) && phase !== 'Succeeded') {
+    // An event run that failed has no children that count, and nobody waits for what a step of a failed run sent in its last moment; what
+    // was not to be waited for goes on.
+    return parent.spec.event !== undefined || run.spec.waitForChildren !== false ? 'gone' : 'live';
+  }
+  if (parent.spec.event === undefined) return 'live';
   return isElsewhere(run, parent.metadata.namespace) && fanOut?.expanded !== true ? 'early' : 'live';
 }
 

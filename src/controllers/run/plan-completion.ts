@@ -74,9 +74,12 @@ function decide(observation: WorkflowObservation, completion: Completion, change
   const after = releaseActions(pods);
   switch (completion.state) {
     case 'running': {
-      const message = 'the steps have ended, the children are running';
+      const [reason, message] =
+        observation.run.spec.suspend === true
+          ? (['Suspended', 'the steps have ended; no Pod starts below until spec.suspend is false'] as const)
+          : (['WaitingForChildren', 'the steps have ended, the children are running'] as const);
       return {
-        ...hold(observation, completion.phase, 'WaitingForChildren', message, false, changes),
+        ...hold(observation, completion.phase, reason, message, false, changes),
         after,
         requeueAfterMs: Math.max(0, deadlineMs - now),
       };
@@ -92,11 +95,10 @@ function decide(observation: WorkflowObservation, completion: Completion, change
     }
     case 'ended': {
       const { phase, errorType, reason, message, timeoutExceeded } = endedInTime(completion, observation.run);
-      const ended = end(observation, phase, errorType, reason, message, {
+      return end(observation, phase, errorType, reason, message, {
         ...changes,
         ...(timeoutExceeded ? { timeoutExceeded: true } : {}),
       });
-      return phase === 'Succeeded' ? ended : { ...ended, before: unfinished.filter(waits).map(cancelAction) };
     }
   }
 }

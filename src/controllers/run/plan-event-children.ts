@@ -118,11 +118,16 @@ function decide(
 ): Decision {
   const { now, children } = observation;
   switch (completion.state) {
-    case 'running':
+    case 'running': {
+      const [reason, message] =
+        observation.run.spec.suspend === true
+          ? (['Suspended', 'no Pod starts below until spec.suspend is false; Pods that are there go on'] as const)
+          : (['WaitingForChildren', 'the children are running'] as const);
       return {
-        ...holdEvent(observation, completion.phase, 'WaitingForChildren', 'the children are running', changes),
+        ...holdEvent(observation, completion.phase, reason, message, changes),
         requeueAfterMs: Math.max(0, deadlineMs - now),
       };
+    }
     case 'stopping': {
       const { phase, cause, message } = completion;
       return {

@@ -105,13 +105,36 @@ describe('an event that has not gone out', () => {
     });
   });
 
-  it('given a cycle, then it fails at once, and children of a try that was cut off are stopped', () => {
+  it('given a cycle, then it fails, once children of a try that was cut off have ended', () => {
     const expansion: Expansion = { kind: 'failed', reason: 'CycleDetected', message: 'a -> b -> a' };
-    expect(plan({ expansion, children: [child(0), child(1, { phase: 'Succeeded' })] })).toMatchObject({
-      verdict: { phase: 'Failed', reason: 'CycleDetected' },
+    const done = child(1, { phase: 'Succeeded' });
+    expect(plan({ expansion, children: [child(0), done] })).toMatchObject({
+      verdict: { phase: 'Running', reason: 'StoppingChildren', message: 'a -> b -> a; first ends what runs below' },
       before: [{ kind: 'cancelRun', name: 'child-0' }],
+      status: { childrenSummary: { total: 2, completed: 1, pending: 1 } },
+    });
+    expect(plan({ expansion, children: [child(0, { phase: 'Canceled' }), done] })).toMatchObject({
+      verdict: { phase: 'Failed', reason: 'CycleDetected' },
+      before: [],
+      status: { childrenSummary: { total: 2, completed: 1, canceled: 1 } },
       events: [{ type: 'Warning', reason: 'CycleDetected' }],
     });
+  });
+
+  it('given a cancel before all children exist, then those that do are ended first', () => {
+    const run = eventRun({ spec: { cancel: true } });
+    expect(plan({ run, children: [child(0)] })).toMatchObject({
+      verdict: { phase: 'Running', reason: 'Canceling' },
+      before: [{ kind: 'cancelRun', name: 'child-0' }],
+      requeueAfterMs: 5_000,
+    });
+    expect(plan({ run, children: [child(0, { phase: 'Canceled' })] }).verdict).toMatchObject({ phase: 'Canceled' });
+  });
+
+  it('given a time limit that passes before all children exist, then those that do may say so themselves at first', () => {
+    const late = { now: CREATED + settings.defaultTimeoutMs, children: [child(0)] };
+    expect(plan(late)).toMatchObject({ verdict: { phase: 'Running', reason: 'TimingOut' }, before: [] });
+    expect(plan({ ...late, now: late.now + 30_000 }).before).toMatchObject([{ kind: 'cancelRun' }]);
   });
 
   it("given a step's fan-out that fails, then its own run tells it, not another event", () => {

@@ -7,10 +7,11 @@ import { type EventObservation, eventDeadline } from './event-observation.ts';
 import { endEvent, holdEvent } from './event-status.ts';
 import type { Expansion, Matching } from './expand.ts';
 import { planDuplicate } from './plan-duplicate.ts';
-import { cancelChildren, isStillCounting, planChildrenOf } from './plan-event-children.ts';
+import { isStillCounting, planChildrenOf } from './plan-event-children.ts';
 import { planFinished } from './plan-finished.ts';
 import { takeUpRetry, tellingOfRetry } from './plan-retry-tree.ts';
 import { boundPlanned, boundSkipped, rfc3339, type StatusBody } from './status.ts';
+import { stopChildrenFirst } from './stop-below.ts';
 import { ENDING_LOOK_MS } from './workflow-observation.ts';
 
 type Expanded = Extract<Expansion, { kind: 'expanded' }>;
@@ -24,7 +25,12 @@ export function planEventRun(observation: EventObservation): Decision {
   const { run, children, below } = observation;
   return (
     takeUpEventRetry(observation) ??
-    tellingOfRetry(planEvent(observation), { run, children, below, deadlineMs: eventDeadline(observation) })
+    tellingOfRetry(stopChildrenFirst(observation, planEvent(observation)), {
+      run,
+      children,
+      below,
+      deadlineMs: eventDeadline(observation),
+    })
   );
 }
 
@@ -91,12 +97,9 @@ function planExpansion(observation: EventObservation, expansion: Expansion): Dec
   }
 }
 
-/** Children that a try which was cut off has created are stopped: half a fan-out would be mistaken for a whole one. */
+/** Children that a try which was cut off has created are stopped first: half a fan-out would be mistaken for a whole one. */
 function fail(observation: EventObservation, { reason, message }: { reason: string; message: string }): Decision {
-  return {
-    ...endEvent(observation, 'Failed', 'execution_failed', reason, message),
-    before: cancelChildren(observation.children),
-  };
+  return endEvent(observation, 'Failed', 'execution_failed', reason, message);
 }
 
 /** The event went out: from here on it is never matched again, whatever the repositories say later. */

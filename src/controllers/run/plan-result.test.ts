@@ -376,11 +376,15 @@ describe('a workflow run that waits for its children', () => {
     });
   });
 
-  it('given a step that failed while an earlier fan-out is waited for, then that fan-out is canceled', () => {
+  it('given a step that failed while an earlier fan-out is waited for, then that fan-out is canceled, and the run ends with it', () => {
     const failed = { state: 'failed', errorType: 'workflow_failed', reason: 'StepFailed', message: 'x' } as const;
     const background = fanOutOf(run, 'background', { spec: { waitForChildren: false }, status: { phase: 'Waiting' } });
     const decision = plan(failed, { run }, { run, fanOuts: [emit('Waiting'), background] });
-    expect(decision.verdict).toMatchObject({ phase: 'Failed' });
+    expect(decision).toMatchObject({ verdict: { phase: 'Running', reason: 'StoppingChildren' }, after: [] });
     expect(decision.before).toEqual([{ kind: 'cancelRun', namespace: 'team', name: 'core-lib-release-emit' }]);
+    expect(plan(failed, { run }, { run, fanOuts: [emit('Canceled'), background] })).toMatchObject({
+      verdict: { phase: 'Failed', reason: 'StepFailed' },
+      before: [],
+    });
   });
 });

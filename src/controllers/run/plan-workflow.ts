@@ -10,6 +10,7 @@ import { takeUpRetry, tellingOfRetry } from './plan-retry-tree.ts';
 import { planStart } from './plan-start.ts';
 import { lastPod, withRetention } from './retention.ts';
 import type { StatusBody } from './status.ts';
+import { stopFanOutsFirst } from './stop-below.ts';
 import { attemptOf, deadlineOf, hasEnded, startOf, type WorkflowObservation } from './workflow-observation.ts';
 import { hold } from './workflow-status.ts';
 
@@ -20,7 +21,7 @@ export function planWorkflowRun(observation: WorkflowObservation): Decision {
 
 function planAndTell(observation: WorkflowObservation): Decision {
   const { run, fanOuts, below } = observation;
-  const decision = planWorkflow(observation);
+  const decision = stopFanOutsFirst(observation, planWorkflow(observation));
   // While its own part is repeated, the gateway tells those fan-outs that the steps come to.
   if (run.status?.phase !== 'Waiting' && !isTerminal(run.status?.phase)) return decision;
   const deadlineMs = deadlineOf(observation, startOf(observation));

@@ -126,7 +126,8 @@ describe('planners', () => {
         // The controller decides nothing before the store shows the children that it created.
         const decision = check(observation, planEventRun, written => {
           const { expansion } = observation;
-          const isNew = expansion?.kind === 'expanded' && observation.run.status?.fanOut?.expanded !== true;
+          const isExpanded = ({ run }: typeof written) => run.status?.fanOut?.expanded === true;
+          const isNew = expansion?.kind === 'expanded' && !isExpanded(observation) && isExpanded(written);
           return isNew
             ? { ...written, children: expansion.children, shared: expansion.shared, cycle: undefined }
             : written;

@@ -1,0 +1,110 @@
+import { isTerminal, type Phase } from '../../api/takorun.ts';
+import { childrenText, childState, summarise, treeSummary } from '../../fanout/summary.ts';
+import type { Action, Decision } from './decision.ts';
+import { type EventObservation, eventDeadline } from './event-observation.ts';
+import { holdEvent } from './event-status.ts';
+import type { LiveRun } from './observed.ts';
+import { cancelChildren } from './plan-event-children.ts';
+import { lastPod } from './retention.ts';
+import type { StatusBody } from './status.ts';
+import { mustStop, STOPPING_LOOK_MS } from './stopping.ts';
+import {
+  attemptOf,
+  currentPhase,
+  deadlineOf,
+  hasEnded,
+  startOf,
+  type WorkflowObservation,
+} from './workflow-observation.ts';
+import { hold, recordAttempt } from './workflow-status.ts';
+
+/**
+ * A run ends when and only when what it waits for has: one that ends badly, or is canceled, ends those below it first. Its Pod stays as it is
+ * meanwhile, so that the same end is decided again when they are through.
+ */
+export function stopFanOutsFirst(observation: WorkflowObservation, decision: Decision): Decision {
+  const { run, now, pods, fanOuts } = observation;
+  const phase = badEnd(decision);
+  if (phase === undefined || isTerminal(run.status?.phase)) return decision;
+  const open = fanOuts.filter(
+    fanOut => !isTerminal(fanOut.status?.phase) && (isAwaited(fanOut) || phase === 'Canceled'),
+  );
+  if (open.length === 0) return decision;
+  const deadlineMs = deadlineOf(observation, startOf(observation));
+  const pod = lastPod(pods);
+  const isGoing = pod !== undefined && !hasEnded(run, attemptOf(pod));
+  const held = hold(
+    observation,
+    currentPhase(run) === 'Waiting' ? 'Waiting' : 'Running',
+    reasonOf(phase),
+    `${decision.verdict?.message}; first ends what runs below`,
+    false,
+    isGoing ? recordAttempt(observation, pod) : {},
+  );
+  const told = phase !== 'TimedOut' || mustStop('Timeout', deadlineMs, now);
+  const cancels = told ? open.filter(({ spec }) => spec.cancel !== true).map(cancelAction) : [];
+  // A Pod that is told to end goes on ending.
+  const deletes = decision.before.filter(({ kind }) => kind === 'deletePod');
+  return { ...held, before: [...deletes, ...cancels], requeueAfterMs: STOPPING_LOOK_MS };
+}
+
+/** The same for an event that ends before all its children exist: those of a try that was cut off may run. */
+export function stopChildrenFirst(observation: EventObservation, decision: Decision): Decision {
+  const { run, now, children } = observation;
+  const phase = badEnd(decision);
+  if (phase === undefined || run.status?.fanOut?.expanded === true || isTerminal(run.status?.phase)) return decision;
+  if (children.length === 0) return decision;
+  const below = numbersOf(observation);
+  const status = decision.status === undefined ? {} : { status: { ...decision.status, ...below } };
+  const open = children.some(child => !isTerminal(child.status?.phase));
+  if (!open) return { ...decision, ...status };
+  const message = `${decision.verdict?.message}; first ends what runs below`;
+  const told = phase !== 'TimedOut' || mustStop('Timeout', eventDeadline(observation), now);
+  return {
+    ...holdEvent(observation, 'Running', reasonOf(phase), message, below),
+    before: told ? cancelChildren(children) : [],
+    requeueAfterMs: STOPPING_LOOK_MS,
+  };
+}
+
+function numbersOf({ children }: EventObservation): Partial<StatusBody> {
+  const states = children.map(child => childState(child));
+  const summary = summarise(states, children.length);
+  return {
+    childrenSummary: summary,
+    treeSummary: treeSummary(states, children.length),
+    children: childrenText(summary),
+  };
+}
+
+type BadEnd = Extract<Phase, 'Failed' | 'TimedOut' | 'Canceled'>;
+
+function badEnd({ verdict }: Decision): BadEnd | undefined {
+  switch (verdict?.phase) {
+    case 'Failed':
+    case 'TimedOut':
+    case 'Canceled':
+      return verdict.phase;
+    default:
+      return undefined;
+  }
+}
+
+function reasonOf(phase: BadEnd): string {
+  switch (phase) {
+    case 'Canceled':
+      return 'Canceling';
+    case 'TimedOut':
+      return 'TimingOut';
+    case 'Failed':
+      return 'StoppingChildren';
+  }
+}
+
+function isAwaited({ spec }: LiveRun): boolean {
+  return spec.waitForChildren !== false;
+}
+
+function cancelAction({ metadata }: LiveRun): Action {
+  return { kind: 'cancelRun', namespace: metadata.namespace!, name: metadata.name };
+}
