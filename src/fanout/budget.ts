@@ -34,8 +34,13 @@ export function checkBudget({ root, existing, added, budget }: TreeGrowth): Budg
       message: `${tree} has ${countText(existing)}, and this event would add ${added}: a tree has at most ${budget} (TAKO_TREE_BUDGET); narrow subscriptions or filters, or have the budget raised`,
     };
   }
-  if (added === 0 || total < budget * WARN_PART) return { ok: true };
+  if (added === 0 || !isNearBudget(total, budget)) return { ok: true };
   return { ok: true, warning: `${tree} has ${countText(total)} of at most ${budget} (TAKO_TREE_BUDGET)` };
+}
+
+/** Whether a tree of this many runs is one to warn of. */
+export function isNearBudget(runs: number, budget: number): boolean {
+  return runs >= budget * WARN_PART;
 }
 
 function countText(runs: number): string {

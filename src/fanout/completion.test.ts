@@ -65,7 +65,7 @@ describe('eventCompletion', () => {
     it('given that they ended, then it ends as they and its children did', () => {
       expect(end(['Succeeded'], ['Succeeded'])).toMatchObject({
         reason: 'ChildrenSucceeded',
-        message: 'all 1 child succeeded, and so did 1 run that another event of the tree started',
+        message: 'the one child succeeded, and so did 1 run that another event of the tree started',
       });
       expect(end([], ['Succeeded', 'Succeeded'])).toMatchObject({
         reason: 'ChildrenSucceeded',

@@ -237,8 +237,9 @@ function emittedMessage(run: EventRunState): string {
 
 function successMessage(summary: ChildrenSummary, shared: SharedRuns): string {
   const others = shared.summary.total;
-  if (others === 0) return `all ${childCount(summary)} succeeded`;
-  const own = summary.total === 0 ? '' : `all ${childCount(summary)} succeeded, and so did `;
+  const all = summary.total === 1 ? 'the one child' : `all ${childCount(summary)}`;
+  if (others === 0) return `${all} succeeded`;
+  const own = summary.total === 0 ? '' : `${all} succeeded, and so did `;
   return `${own}${sharedCount(others)} started${summary.total === 0 ? ' succeeded' : ''}`;
 }
 

@@ -4,7 +4,7 @@ import { type RunObject, runIdentity } from './objects.ts';
 /** How many levels of workflow runs a tree may have below its root. Deeper is a loop that no cycle check sees. */
 export const MAX_DEPTH = 10;
 /** From this level on a run is warned about. */
-const WARN_DEPTH = 7;
+export const WARN_DEPTH = 7;
 
 /** A workflow on the way from the root. */
 export type Ancestor = NonNullable<RunParent['ancestors']>[number];

@@ -1,7 +1,9 @@
 import { API_VERSION, CHILDREN_FINALIZER, FIELD_MANAGER, LABELS, TRACKING_FINALIZER } from '../../api/meta.ts';
 import { type TakoRun, takoRuns } from '../../api/resources.ts';
 import type { TakoRunStatus } from '../../api/takorun.ts';
+import { DEFAULT_TREE_BUDGET } from '../../fanout/budget.ts';
 import type { WorkflowRunner } from '../../fanout/runner.ts';
+import { type TreeWarning, treeWarnings } from '../../fanout/tree-warnings.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { type ApiError, isApiError } from '../../kube/errors.ts';
 import type { EventRecorder } from '../../kube/events.ts';
@@ -44,7 +46,12 @@ export class QuotaExceededError extends Error {
 }
 
 /** The status that a decision leads to, complete; undefined when it says nothing about the status. */
-export function nextStatus(run: LiveRun, decision: Decision, now: number): TakoRunStatus | undefined {
+export function nextStatus(
+  run: LiveRun,
+  decision: Decision,
+  now: number,
+  treeBudget = DEFAULT_TREE_BUDGET,
+): TakoRunStatus | undefined {
   if (decision.status === undefined) return undefined;
   const generation = run.metadata.generation ?? 0;
   const { verdict } = decision;
@@ -54,8 +61,26 @@ export function nextStatus(run: LiveRun, decision: Decision, now: number): TakoR
     observedGeneration: generation,
     phase: verdict.phase,
     message: clip(verdict.message, MAX_MESSAGE),
-    conditions: runConditions(verdict, run.status?.conditions, generation, rfc3339(now), decision.warnings),
+    conditions: runConditions(
+      verdict,
+      run.status?.conditions,
+      generation,
+      rfc3339(now),
+      warningsOf(run, decision, treeBudget),
+    ),
   });
+}
+
+/** The root speaks for its whole tree, whose size changes; any other run for the event that made the tree so large. */
+function warningsOf(
+  { spec }: LiveRun,
+  { warnings = [], status }: Decision,
+  treeBudget: number,
+): readonly TreeWarning[] {
+  const tree = status?.treeSummary;
+  if (spec.parent !== undefined || tree === undefined) return warnings;
+  const ofTree = treeWarnings(tree, treeBudget);
+  return [...ofTree, ...warnings.filter(({ type }) => !ofTree.some(one => one.type === type))];
 }
 
 /** Writes a status. A conflict is thrown: the run changed, decide anew. */

@@ -1,6 +1,6 @@
 import type { Condition } from '../../api/common.ts';
 import type { Phase } from '../../api/takorun.ts';
-import type { TreeWarning } from './decision.ts';
+import type { TreeWarning } from '../../fanout/tree-warnings.ts';
 import { clip } from './status.ts';
 
 /** What a run's conditions say, before times and generations are added. */

@@ -1,4 +1,5 @@
 import type { TakoRunStatus } from '../../api/takorun.ts';
+import type { TreeWarning } from '../../fanout/tree-warnings.ts';
 import type { Pod } from '../../kube/objects.ts';
 import type { Verdict } from './conditions.ts';
 
@@ -26,13 +27,6 @@ export type Action =
   | { readonly kind: 'deleteChildren' }
   /** Drops the finalizer that keeps the run until its children in other namespaces are gone. */
   | { readonly kind: 'releaseRun'; readonly finalizers: readonly string[] };
-
-/** Something to look at that stops nothing: a condition of its own, beside those that say how the run stands. */
-export interface TreeWarning {
-  /** Type and reason of the condition, and reason of the event. */
-  readonly type: 'DeepTree' | 'LargeTree';
-  readonly message: string;
-}
 
 export interface EventIntent {
   readonly type: 'Normal' | 'Warning';

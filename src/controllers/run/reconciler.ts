@@ -119,7 +119,12 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
 
   function untilNextLook(key: string, run: LiveRun, now: number): number {
     if (run.status?.fanOut?.expanded !== true) return 0;
-    if (runs.countByIndex(RUN_INDEXES.parent, run.metadata.uid) < MANY_CHILDREN) return 0;
+    const { uid } = run.metadata;
+    const count = [RUN_INDEXES.parent, RUN_INDEXES.awaitedBy].reduce(
+      (sum, index) => sum + runs.countByIndex(index, uid),
+      0,
+    );
+    if (count < MANY_CHILDREN) return 0;
     const last = lookedAt.get(key);
     const wait = last === undefined ? 0 : last + options.options.parentWriteIntervalMs - now;
     if (wait <= 0) lookedAt.set(key, now);
@@ -148,7 +153,7 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
   async function carryOut(key: string, run: LiveRun, decision: Decision, context: ApplyContext): Promise<Requeue> {
     for (const action of decision.before) await applyAction(run, action, context);
     const { requeueAfterMs } = decision;
-    const status = nextStatus(run, decision, context.now);
+    const status = nextStatus(run, decision, context.now, options.options.treeBudget);
     if (status !== undefined && !isDeepStrictEqual(status, run.status)) {
       const wait = options.options.parentWriteIntervalMs - written.writtenAgo(key, context.now);
       const isTold = decision.events.length > 0;

@@ -56,7 +56,7 @@ describe('an idempotent event', () => {
     const { status } = await world.phase(second, 'Succeeded');
     expect(status).toMatchObject({
       duplicateOf: 'first',
-      message: expect.stringMatching(/TakoRun first, whose result this run takes: all 1 child succeeded/),
+      message: expect.stringMatching(/TakoRun first, whose result this run takes: the one child succeeded/),
     });
     await world.event(second, 'DuplicateEvent', 'TakoRun first');
     const third = await world.run(idempotent, 'third');

@@ -42,6 +42,9 @@ describe('the budget of a tree', () => {
     await world.event(run, 'LargeTree', '2 runs of at most 2');
     for (const child of await world.children(run)) await world.kubelet.finish(await world.pod(child), {});
     const ended = await world.phase(run, 'Succeeded');
+    expect(ended.status?.conditions?.find(({ type }) => type === 'LargeTree')?.message).toBe(
+      'the tree has 2 runs of at most 2 (TAKO_TREE_BUDGET)',
+    );
     expect(ended.status?.conditions?.map(({ type, status }) => `${type}=${status}`).sort()).toEqual([
       'LargeTree=True',
       'Ready=True',
@@ -80,6 +83,8 @@ describe('the depth of a tree', () => {
     const run = await world.run(start);
     const { status } = await world.phase(run, 'Succeeded', 50_000);
     expect(status?.treeSummary).toMatchObject({ total: 10, completed: 10, depth: 10 });
+    const ofRoot = status?.conditions?.find(({ type }) => type === 'DeepTree');
+    expect(ofRoot).toMatchObject({ status: 'True', message: 'the tree has 10 levels of at most 10' });
     const events = await fanOuts(world);
     const warned = events.map(({ status: of }) => of?.conditions?.find(({ type }) => type === 'DeepTree'));
     expect(warned.map(condition => condition?.status)).toEqual([
