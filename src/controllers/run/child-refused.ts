@@ -1,6 +1,6 @@
 import type { SkippedSubscriber } from '../../api/takorun.ts';
 import type { PlannedChild } from '../../fanout/children.ts';
-import type { RunManifest } from '../../fanout/objects.ts';
+import type { ObjectName } from '../../fanout/objects.ts';
 import { RunConflictError } from '../../fanout/runner.ts';
 import { type ApiError, isApiError } from '../../kube/errors.ts';
 import type { Expansion } from './expand.ts';
@@ -12,8 +12,8 @@ export class ChildRefusedError extends Error {
   override readonly name = 'ChildRefusedError';
   override readonly cause: Cause;
 
-  constructor({ metadata }: RunManifest, cause: Cause) {
-    super(`child run ${metadata.namespace}/${metadata.name}: ${cause.message}`);
+  constructor({ namespace, name }: ObjectName, cause: Cause) {
+    super(`child run ${namespace}/${name}: ${cause.message}`);
     this.cause = cause;
   }
 }

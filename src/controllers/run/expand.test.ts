@@ -122,7 +122,7 @@ describe('the expansion of an event', () => {
           ? new RunConflictError({ namespace: 'apps', name: 'x' })
           : new ApiError({ class: errorClass, code: 400, reason: 'x', message: 'internal-quota-of-apps: 7 of 7' });
       const start: ExpandContext['runner']['start'] = async (manifest, options) => {
-        if (manifest.metadata.namespace === 'apps') throw new ChildRefusedError(manifest, cause);
+        if (manifest.metadata.namespace === 'apps') throw new ChildRefusedError(manifest.metadata, cause);
         return await runner.start(manifest, options);
       };
       const expansion = await expand(eventRun(), { runner: { start, share: async () => true } });
@@ -139,7 +139,7 @@ describe('the expansion of an event', () => {
   it('given a child in its own namespace that is refused, then that is thrown', async () => {
     const { expand } = harness();
     const start: ExpandContext['runner']['start'] = async manifest => {
-      throw new ChildRefusedError(manifest, new RunConflictError({ namespace: 'team', name: 'x' }));
+      throw new ChildRefusedError(manifest.metadata, new RunConflictError({ namespace: 'team', name: 'x' }));
     };
     await expect(expand(eventRun(), { runner: { start, share: async () => true } })).rejects.toBeInstanceOf(
       ChildRefusedError,
@@ -241,6 +241,35 @@ describe('the expansion of an event', () => {
     const peekClaim = async () => ({ name: 'first', phase: undefined, expanded: false });
     const dryRun = eventRun({ spec: { idempotent: true, dryRun: true } });
     expect(await expand(dryRun, { claim, peekClaim })).toMatchObject({ kind: 'planned', duplicateOf: 'first' });
+  });
+
+  it('given dedupe: Tree and children that another event has started, then it only notes that it waits for them', async () => {
+    const { runner, expand } = harness();
+    const tree = (name: string, spec = {}) =>
+      eventRun({ name, spec: { dedupe: 'Tree', ...spec }, parent: { step: 'emit' } });
+    expect(await expand(tree('one'))).toMatchObject({ kind: 'expanded', children: [{}, {}], shared: [] });
+    const second = await expand(tree('two'));
+    expect(second).toMatchObject({ kind: 'expanded', children: [], shared: [{}, {}] });
+    expect(await expand(tree('two'))).toEqual(second);
+    expect(await expand(tree('three', { waitForChildren: false }))).toMatchObject({ children: [], shared: [{}, {}] });
+    expect(runner.runs().map(({ waiters }) => waiters.map(({ name }) => name))).toEqual([['two'], ['two']]);
+  });
+
+  it('given a shared child elsewhere that takes no note of who waits for it, then it is skipped', async () => {
+    const { runner, expand } = harness([consenting]);
+    const tree = (name: string) => eventRun({ name, spec: { dedupe: 'Tree' }, parent: { step: 'emit' } });
+    await expand(tree('one'));
+    const share: ExpandContext['runner']['share'] = async child => {
+      throw new ChildRefusedError(
+        child,
+        new ApiError({ class: 'invalid', code: 422, reason: 'x', message: 'too long' }),
+      );
+    };
+    expect(await expand(tree('two'), { runner: { start: runner.start, share } })).toMatchObject({
+      children: [],
+      shared: [],
+      skipped: [{ reason: 'Refused' }],
+    });
   });
 
   it('given a tree that would grow over its budget, then it fails with the counts and starts nothing', async () => {

@@ -174,8 +174,8 @@ async function startAll(
     try {
       const started = await runner.start(manifest, { signal });
       if (!started.shared) return void own.add(manifest);
-      shared.push(manifest);
       if (run.spec.waitForChildren !== false) await runner.share(started.identity, runIdentity(run), { signal });
+      shared.push(manifest);
     } catch (error) {
       if (error instanceof ChildRefusedError && isElsewhere(manifest, run.metadata.namespace))
         refused.push({ child, error });

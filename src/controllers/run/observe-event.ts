@@ -129,7 +129,7 @@ function startingFor(
         return started;
       } catch (error) {
         expectations.creationObserved(key, name);
-        throw isRefusal(error) ? new ChildRefusedError(manifest, error) : error;
+        throw isRefusal(error) ? new ChildRefusedError(manifest.metadata, error) : error;
       }
     },
     async share(child, waiter, options) {
@@ -138,6 +138,8 @@ function startingFor(
       try {
         noted = await runner.share(child, waiter, options);
         return noted;
+      } catch (error) {
+        throw isRefusal(error) ? new ChildRefusedError(child, error) : error;
       } finally {
         if (!noted) expectations.creationObserved(key, child.name);
       }

@@ -31,8 +31,9 @@ export function createTakoRunRunner(client: Pick<KubeClient, 'get' | 'create' | 
         await client.mergePatch(takoRuns, { namespace, name }, patch, { signal, fieldManager: 'tako-operator-share' });
         return true;
       } catch (error) {
-        // A conflict is another run of that name: this one is gone.
-        if (!isApiError(error, 'notFound', 'conflict')) throw error;
+        if (isApiError(error, 'notFound', 'conflict')) return false;
+        // Another run of that name has another UID, which the API server takes for a change of what cannot change.
+        if (!isApiError(error, 'invalid') || (await isThere(client, { namespace, name, uid }, signal))) throw error;
         return false;
       }
     },
@@ -59,4 +60,17 @@ export function createTakoRunRunner(client: Pick<KubeClient, 'get' | 'create' | 
       }
     },
   };
+}
+
+async function isThere(
+  client: Pick<KubeClient, 'get'>,
+  { namespace, name, uid }: ObjectIdentity,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  try {
+    return (await client.get(takoRuns, { namespace, name }, { signal })).metadata.uid === uid;
+  } catch (error) {
+    if (isApiError(error, 'notFound')) return false;
+    throw error;
+  }
 }
