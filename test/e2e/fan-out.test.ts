@@ -349,7 +349,7 @@ describe.concurrent('a fan-out step', () => {
     expect(outcome(ended)).toMatchObject({ phase: 'Failed', errorType: 'workflow_failed', reason: 'ChildrenFailed' });
     expect(ended.status?.treeSummary).toMatchObject({ total: 2, failed: 2, depth: 2 });
     expect(ended.status?.detailedErrors).toEqual([
-      expect.objectContaining({ repository: 'acme/middle', errorType: 'workflow_failed' }),
+      expect.objectContaining({ repository: 'acme/leaf', errorType: 'workflow_failed' }),
     ]);
     expect(ended.status?.message).toContain('exit code 6');
   });
