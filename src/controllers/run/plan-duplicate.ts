@@ -5,8 +5,11 @@ import { type EventObservation, eventDeadline } from './event-observation.ts';
 import { endEvent, holdEvent } from './event-status.ts';
 import { rfc3339, type StatusBody } from './status.ts';
 
-/** Longest time between two looks at the run that a duplicate follows, milliseconds. Its changes are told; this is for what is lost. */
-const FOLLOW_LOOK_MS = 30_000;
+/**
+ * Longest time between two looks at the run that a duplicate follows, milliseconds. Its changes are told; this is for what is lost. Each look reads the
+ * claim, so that a thousand duplicates cost three reads a second.
+ */
+const FOLLOW_LOOK_MS = 300_000;
 
 /** An event that another run has sent already: it starts nothing and ends as that one does. */
 export function planDuplicate(observation: EventObservation, first: FirstRun): Decision {

@@ -271,7 +271,7 @@ describe('an event that another run has sent', () => {
       verdict: { phase: 'Waiting', reason: 'DuplicateEvent', message: expect.stringContaining('TakoRun first') },
       status: { duplicateOf: 'first', fanOut: { eventEmitted: false, expanded: false } },
       events: [],
-      requeueAfterMs: 30_000,
+      requeueAfterMs: 300_000,
     });
     expect(decision.status?.childrenSummary).toBeUndefined();
     const late = { now: CREATED + settings.defaultTimeoutMs - 5_000 };
