@@ -269,6 +269,7 @@ const skippedSchema = z.object({
       'Suspended',
       'NotReady',
       'LaterSubscription',
+      'Cycle',
       'Refused',
     ])
     .describe('Why, for programs.'),

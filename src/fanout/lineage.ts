@@ -67,20 +67,38 @@ export interface Descendant {
  * ancestors. One child that may not be refuses all: a cycle is an error in the repositories' files, and half a fan-out would hide it.
  */
 export function checkLineage(parent: Pick<RunObject, 'spec'>, children: readonly Descendant[]): LineageResult {
-  const ancestors = ancestorsBelow(parent);
   for (const child of children) {
-    const start = ancestors.findIndex(
-      ancestor => ancestor.repository === child.slug && ancestor.workflow === child.workflow,
-    );
-    if (start === -1) continue;
-    const cycle = [...ancestors.slice(start), { repository: child.slug, workflow: child.workflow }];
-    return {
-      ok: false,
-      reason: 'CycleDetected',
-      message: `a workflow would start itself again: ${pathText(cycle)}; change a subscription or its filters so that the chain ends`,
-    };
+    const message = cycleMessage(parent, child);
+    if (message !== undefined) return { ok: false, reason: 'CycleDetected', message };
   }
-  return children.length === 0 ? { ok: true } : checkDepth(childDepth(parent), ancestors);
+  return children.length === 0 ? { ok: true } : checkDepth(childDepth(parent), ancestorsBelow(parent));
+}
+
+/**
+ * Takes those children out that are in other namespaces and would close a cycle. There a slug is whatever its namespace says: were all
+ * refused for one of them, everybody who subscribes could keep an event from going out.
+ */
+export function withoutCyclesElsewhere<Child extends Descendant & { readonly namespace: string }>(
+  parent: Pick<RunObject, 'metadata' | 'spec'>,
+  children: readonly Child[],
+): { readonly children: readonly Child[]; readonly cycles: readonly { child: Child; message: string }[] } {
+  const cycles = children.flatMap(child => {
+    const message = child.namespace === parent.metadata.namespace ? undefined : cycleMessage(parent, child);
+    return message === undefined ? [] : [{ child, message }];
+  });
+  const isOut = new Set(cycles.map(({ child }) => child));
+  return { children: children.filter(child => !isOut.has(child)), cycles };
+}
+
+/** What is wrong with a child that is the same workflow of the same repository as a run above it. */
+function cycleMessage(parent: Pick<RunObject, 'spec'>, child: Descendant): string | undefined {
+  const ancestors = ancestorsBelow(parent);
+  const start = ancestors.findIndex(
+    ancestor => ancestor.repository === child.slug && ancestor.workflow === child.workflow,
+  );
+  if (start === -1) return undefined;
+  const cycle = [...ancestors.slice(start), { repository: child.slug, workflow: child.workflow }];
+  return `a workflow would start itself again: ${pathText(cycle)}; change a subscription or its filters so that the chain ends`;
 }
 
 function pathText(path: readonly Ancestor[]): string {

@@ -4,7 +4,7 @@ import type { Logger } from './logger.ts';
 import { silentLogger } from './logger.ts';
 import type { ObjectMeta } from './objects.ts';
 import type { Store, StoreEvent } from './store.ts';
-import { byControllerUid, byLabel, byNamespace, byOwnerUid, createStore } from './store.ts';
+import { byControllerUid, byLabel, byNamespace, byOwnerUid, createStore, namespacePart } from './store.ts';
 
 interface Thing {
   metadata: ObjectMeta & { name: string; namespace: string; uid: string; resourceVersion: string };
@@ -209,6 +209,51 @@ describe('createStore', () => {
             expect(store.countByIndex('owner', owner)).toBe(expected.length);
           }
         }
+      }),
+    );
+  });
+});
+
+describe('the part of a store for one namespace', () => {
+  const inNamespace = (namespace: string, name: string, version: string) => {
+    const { metadata, ...rest } = thing(name, version);
+    return { ...rest, metadata: { ...metadata, namespace } };
+  };
+
+  it('given a list of that namespace, then it replaces what is there, and nothing of another one', () => {
+    const store = createStore<ReturnType<typeof inNamespace>>();
+    const [one, two] = ['one', 'two'].map(namespace => namespacePart(store, namespace)) as [
+      ReturnType<typeof namespacePart>,
+      ReturnType<typeof namespacePart>,
+    ];
+    one.replace([inNamespace('one', 'a', '1'), inNamespace('one', 'b', '1')]);
+    two.replace([inNamespace('two', 'a', '1')]);
+    const events: string[] = [];
+    store.subscribe(({ type, key }) => events.push(`${type} ${key}`));
+    events.length = 0;
+    one.replace([inNamespace('one', 'b', '2'), inNamespace('one', 'c', '1')]);
+    expect(events).toEqual(['deleted one/a', 'updated one/b', 'added one/c']);
+    expect(one.get('two/a')).toBe(two.get('two/a'));
+    one.replace([]);
+    expect([...store.values()].map(({ metadata }) => metadata.namespace)).toEqual(['two']);
+  });
+
+  it('given any lists, then each namespace has what was listed for it last', () => {
+    const namespaces = ['one', 'two', 'three'];
+    const list = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd'));
+    const step = fc.record({ namespace: fc.constantFrom(...namespaces), names: list });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), steps => {
+        const store = createStore<ReturnType<typeof inNamespace>>();
+        const last = new Map<string, readonly string[]>();
+        for (const [version, { namespace, names }] of steps.entries()) {
+          namespacePart(store, namespace).replace(names.map(name => inNamespace(namespace, name, String(version))));
+          last.set(namespace, names);
+        }
+        const expected = [...last].flatMap(([namespace, names]) => names.map(name => `${namespace}/${name}`));
+        expect([...store.values()].map(({ metadata: m }) => `${m.namespace}/${m.name}`).sort()).toEqual(
+          expected.sort(),
+        );
       }),
     );
   });

@@ -4,6 +4,10 @@ import type { ObjectName } from '../../fanout/objects.ts';
 import { RunConflictError } from '../../fanout/runner.ts';
 import { type ApiError, isApiError } from '../../kube/errors.ts';
 import type { Expansion } from './expand.ts';
+import { clip } from './status.ts';
+
+/** Longest message of a skipped subscriber, characters (the bound of TakoRun's status). */
+const MAX_SKIPPED_MESSAGE = 512;
 
 type Cause = RunConflictError | ApiError;
 
@@ -51,6 +55,12 @@ export function skipRefused({ child, error }: Refused): SkippedSubscriber {
     reason: 'Refused',
     message: `namespace ${child.namespace} does not take the run: ${obstacleOf(error.cause)}`,
   };
+}
+
+/** A child in another namespace that is not started because a run above it is the same workflow. */
+export function skipCycle({ child, message }: { child: PlannedChild; message: string }): SkippedSubscriber {
+  const { slug: repository, workflow } = child;
+  return { repository, workflow, reason: 'Cycle', message: clip(message, MAX_SKIPPED_MESSAGE) };
 }
 
 function obstacleOf(cause: Cause): string {

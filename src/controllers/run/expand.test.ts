@@ -107,6 +107,22 @@ describe('the expansion of an event', () => {
     expect(runner.runs()[0]?.manifest.metadata.ownerReferences).toBeUndefined();
   });
 
+  it('given a subscriber in another namespace that would close a cycle, then it is skipped with the path, and the others run', async () => {
+    const { runner, expand } = harness([consenting, { name: 'app-one' }]);
+    const ancestors = [{ repository: 'acme/app', workflow: 'ci' }];
+    expect(await expand(eventRun({ parent: { ancestors } }))).toMatchObject({
+      kind: 'expanded',
+      skipped: [
+        {
+          repository: 'acme/app',
+          reason: 'Cycle',
+          message: expect.stringContaining('acme/app ci -> acme/app ci'),
+        },
+      ],
+    });
+    expect(runner.runs().map(({ identity }) => identity.namespace)).toEqual(['team']);
+  });
+
   it.each([
     ['its quota is used up', 'quotaExceeded', 'its quota is used up'],
     ['a policy', 'forbidden', 'a policy forbids it'],

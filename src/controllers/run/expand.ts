@@ -6,7 +6,7 @@ import type { FirstRun } from '../../fanout/claim.ts';
 import type { EmitterNamespace } from '../../fanout/consent.ts';
 import { checkPayload } from '../../fanout/fingerprint.ts';
 import { resolveInputs } from '../../fanout/inputs.ts';
-import { checkLineage } from '../../fanout/lineage.ts';
+import { checkLineage, withoutCyclesElsewhere } from '../../fanout/lineage.ts';
 import { candidates, decide, type FilterResult, filterExpressions, skippedStatus } from '../../fanout/match.ts';
 import { type RunManifest, runIdentity } from '../../fanout/objects.ts';
 import { isElsewhere } from '../../fanout/parentage.ts';
@@ -16,7 +16,7 @@ import type { TreeWarning } from '../../fanout/tree-warnings.ts';
 import { type WaitersOf, waitCycle, wayText } from '../../fanout/wait-cycle.ts';
 import { eventVariables } from '../../workflow/cel/variables.ts';
 import type { JsonObject } from '../../workflow/types.ts';
-import { ChildRefusedError, type Refused, skipRefused } from './child-refused.ts';
+import { ChildRefusedError, type Refused, skipCycle, skipRefused } from './child-refused.ts';
 import type { ClaimOutcome } from './event-claim.ts';
 import type { LiveRepository, LiveRun } from './observed.ts';
 import type { TreeBudget } from './tree-budget.ts';
@@ -98,26 +98,28 @@ export async function expandEvent(
   const second = decide(first.candidates, filters);
   const third = resolveInputs(second.matched, event);
   const plan = planChildren(childrenScope(run), third.resolved);
-  const lineage = checkLineage(run, plan.children);
+  const { children, cycles } = withoutCyclesElsewhere(run, plan.children);
+  const lineage = checkLineage(run, children);
   if (!lineage.ok) return { kind: 'failed', reason: lineage.reason, message: lineage.message };
 
   const isDryRun = run.spec.dryRun === true;
-  const room = isDryRun ? context.budget.check(run, plan.children) : context.budget.take(run, plan.children);
+  const room = isDryRun ? context.budget.check(run, children) : context.budget.take(run, children);
   if (!room.ok) return { kind: 'failed', reason: room.reason, message: room.message };
 
+  const skipped = [...first.skipped, ...second.skipped, ...third.skipped, ...cycles.map(skipCycle)];
   const matching = (refused: readonly Refused[]): Matching => ({
     subscribersFound: first.subscribersFound,
     withoutConsent: first.withoutConsent,
     deduplicated: plan.deduplicated,
-    ...skippedStatus([...first.skipped, ...second.skipped, ...third.skipped, ...refused.map(skipRefused)]),
+    ...skippedStatus([...skipped, ...refused.map(skipRefused)]),
     warnings: [...warning('DeepTree', lineage), ...warning('LargeTree', room)],
   });
   if (isDryRun) {
     const first = run.spec.idempotent === true ? await context.peekClaim(run, signal) : undefined;
     const duplicateOf = first === undefined ? {} : { duplicateOf: first.name };
-    return { ...matching([]), kind: 'planned', children: plan.children, ...duplicateOf };
+    return { ...matching([]), kind: 'planned', children, ...duplicateOf };
   }
-  const planned = plan.children.map(child => ({ child, manifest: childRun(run, child, { now, deadlineMs }) }));
+  const planned = children.map(child => ({ child, manifest: childRun(run, child, { now, deadlineMs }) }));
   const { refused, ...started } = await startAll(run, planned, context.runner, signal);
   return { ...matching(refused), kind: 'expanded', ...started };
 }

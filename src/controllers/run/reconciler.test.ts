@@ -1,9 +1,11 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startApiServer } from '../../../test/fixtures/api-server/server.ts';
 import { createFakeClock } from '../../../test/fixtures/fake-clock.ts';
-import { TRACKING_FINALIZER } from '../../api/meta.ts';
+import { CHILDREN_FINALIZER, TRACKING_FINALIZER } from '../../api/meta.ts';
 import { createEvaluator } from '../../evaluator/evaluator.ts';
+import { childRun, planChildren } from '../../fanout/children.ts';
 import { buildSubscriberIndex } from '../../fanout/subscribers.ts';
+import { buildSubscriber } from '../../fanout/testing/builders.ts';
 import { createMemoryRunner } from '../../fanout/testing/memory-runner.ts';
 import { createKubeClient } from '../../kube/client.ts';
 import { silentLogger } from '../../kube/logger.ts';
@@ -176,5 +178,30 @@ describe('the reconciler of runs', () => {
     expect(runs.get(keyOf(run.metadata))?.status).toBeUndefined();
     await reconcile(run);
     expect(writes()).toHaveLength(1);
+  });
+
+  it('given an event that is deleted with a child in another namespace, then the child goes first, and then the event is let go', async () => {
+    const { put, runs, reconcile, writes, server } = await harness();
+    const event = put(eventRun({ status: { phase: 'Waiting', fanOut: { expanded: true, triggeredCount: 1 } } }));
+    const [planned] = planChildren(event.metadata.uid, [
+      { subscriber: buildSubscriber({ namespace: 'apps' }), inputs: {} },
+    ]).children;
+    const child = put(childRun(event, planned!, { now: 0 }) as unknown as LiveRun);
+    const metadata = {
+      ...event.metadata,
+      resourceVersion: '99',
+      finalizers: ['other/one', CHILDREN_FINALIZER],
+      deletionTimestamp: '2026-01-01T00:00:30Z',
+    };
+    const going = { ...event, metadata };
+    runs.set(going);
+
+    expect(await reconcile(going)).toEqual({ requeueAfterMs: 1_000 });
+    expect(writes()).toEqual([`DELETE /apis/tako.dev/v1alpha1/namespaces/apps/takoruns/${child.metadata.name}`]);
+    runs.delete(keyOf(child.metadata));
+    // The server of these tests knows no JSON patch; it answers that the run is gone, which is as good.
+    server.storage.delete('tako.dev/takoruns', keyOf(metadata));
+    await reconcile(going);
+    expect(writes().slice(1)).toEqual([`PATCH /apis/tako.dev/v1alpha1/namespaces/team/takoruns/${metadata.name}`]);
   });
 });
