@@ -199,6 +199,17 @@ describe('an agent', () => {
     },
   );
 
+  it('given a Git server that keeps failing, then the reason says that another attempt may fare better', async () => {
+    server.setFault({ kind: 'status', status: 503 });
+    try {
+      const { result } = await run({});
+      expect(result).toMatchObject({ state: 'failed', errorType: 'execution_failed', reason: 'GitUnavailable' });
+      expect(result.message).toContain('503');
+    } finally {
+      server.setFault(undefined);
+    }
+  });
+
   it('given a commit that is not there, then the checkout has failed', async () => {
     const { result } = await run({ repository: { commit: 'b'.repeat(40) } });
     expect(result).toMatchObject({ state: 'failed', errorType: 'execution_failed', reason: 'CheckoutFailed' });

@@ -248,7 +248,7 @@ const stepStatusSchema = z.object({
 });
 
 const attemptSchema = z.object({
-  number: z.int().min(1).max(64).describe('Counts from 1.'),
+  number: z.int().min(1).max(1_000_000).describe('Counts from 1.'),
   podName: z.string().max(253).describe('Name of its Pod.'),
   podUID: z.string().max(64).describe('UID of its Pod.'),
   startTime: time('When the Pod was created.').optional(),

@@ -48,7 +48,7 @@ export const CLOSED: Breaker = { state: 'Closed', failures: 0 };
 const MAX_CAUSE = 512;
 
 /** What whoever started the run has to put right: it says nothing of the workflow. */
-const CALLERS = new Set([...['InvalidInputs', 'WorkflowNotFound'], ...['InvalidRef', 'RefNotFound', 'CommitNotFound']]);
+const CALLERS = new Set(['InvalidInputs', 'WorkflowNotFound', 'InvalidRef', 'RefNotFound', 'CommitNotFound']);
 
 /**
  * Reads a run. Undefined when it says nothing of its workflow: it goes on, was canceled, a dry run, refused by a breaker, out of time before

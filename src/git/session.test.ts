@@ -64,12 +64,15 @@ describe('a session', () => {
 
   test('given a server that keeps failing, then there are three tries and the error names its answer', async () => {
     server.setFault({ kind: 'status', status: 500 });
+    const start = performance.now();
 
     const error = await failure();
 
     expect(error).toMatchObject({ code: 'ServerError', class: 'transient' });
     expect(error.message).toContain('500');
     expect(server.requests).toHaveLength(3);
+    // 100 and 200 ms, give or take 10 %, and the timers of Node may be a millisecond early.
+    expect(performance.now() - start).toBeGreaterThan(268);
   });
 
   test.each([

@@ -74,6 +74,16 @@ describe('a failed attempt', () => {
     expect(plan({ run, now: CREATED + 10_000 }).verdict).toMatchObject({ phase: 'Failed', reason: 'PodLost' });
   });
 
+  it('given a run that was retried as a whole, then its attempts are counted from there', () => {
+    const again = { number: 5, podName: 'five', podUID: 'pod-5', startTime: at(0) };
+    const retry = { requestedAt: 'now', message: 'it runs again', count: 1, startTime: at(0), attempts: 4 };
+    const run = workflowRun({ status: { phase: 'Running', startTime: at(0), attempts: [again], retry } });
+    expect(plan({ run, now: CREATED + 10_000 }).verdict).toMatchObject({
+      reason: 'RetryBackoff',
+      message: expect.stringContaining('attempt 5 of 8 ended'),
+    });
+  });
+
   it('given a cancel, then there is no other one', () => {
     const run = workflowRun({ spec: { cancel: true }, status: { phase: 'Running', attempts: [first] } });
     expect(plan({ run, now: CREATED + 10_000 }).verdict?.phase).not.toBe('Pending');

@@ -59,7 +59,7 @@ export function retryAttempt(
     random: jitterOf(observation, last),
   });
   if (!decision.retry) return undefined;
-  const told = backoffMessage(last, policy, decision.dueMs);
+  const told = backoffMessage(run, last, policy, decision.dueMs);
   return {
     ...hold(observation, 'Pending', 'RetryBackoff', told, false, { ...changes, attempts }),
     after: clearing(observation.pods),
@@ -75,7 +75,7 @@ export function planBackoff(observation: WorkflowObservation): Decision | undefi
   const dueMs = retryDueMs(observation);
   if (last === undefined || dueMs === undefined) return undefined;
   if (now < dueMs) {
-    const message = backoffMessage(last, policyOf(observation), dueMs);
+    const message = backoffMessage(run, last, policyOf(observation), dueMs);
     return {
       ...hold(observation, 'Pending', 'RetryBackoff', message),
       after: clearing(pods),
@@ -121,8 +121,10 @@ function jitterOf({ run }: WorkflowObservation, { number }: Attempt): number {
   return hash.readUInt32BE() / 0xffff_ffff;
 }
 
-function backoffMessage({ number, reason, message }: Attempt, { limit }: RetryPolicy, dueMs: number): string {
-  return `attempt ${number} of ${limit + 1} ended (${reason}): ${message}; the next one may start at ${rfc3339(dueMs)}`;
+function backoffMessage(run: LiveRun, last: Attempt, { limit }: RetryPolicy, dueMs: number): string {
+  const { number, reason, message } = last;
+  const highest = number - sinceRetry(run, last) + limit + 1;
+  return `attempt ${number} of ${highest} ended (${reason}): ${message}; the next one may start at ${rfc3339(dueMs)}`;
 }
 
 /**

@@ -84,6 +84,22 @@ async function harness() {
 }
 
 describe('the reconciler of runs', () => {
+  it.each([500, 503, 429])(
+    'given an API server that answers %i, then nothing is decided by that: it is thrown for the queue, and done the next time',
+    async code => {
+      const { server, put, pods, reconcile, runs, writes } = await harness();
+      const run = put(workflowRun());
+      pods.set(finishedPod({}, { run }));
+      server.faults = ({ method }) => (method === 'PATCH' ? { kind: 'status', code } : undefined);
+      await expect(reconcile(run)).rejects.toMatchObject({ class: 'transient', code });
+      expect(writes(), 'three times the same').toEqual(Array(3).fill(writes()[0]));
+      expect(writes()[0]).toContain('/status');
+      server.faults = () => undefined;
+      await reconcile(runs.get(keyOf(run.metadata))!);
+      expect(writes().at(-1)).toBe(`PATCH /api/v1/namespaces/team/pods/${finishedPod({}, { run }).metadata.name}`);
+    },
+  );
+
   it('given a status that has just been written, then a routine change waits for the next interval, and an end does not', async () => {
     const { put, pods, reconcile, clock, writes, told } = await harness();
     const run = put(workflowRun());
