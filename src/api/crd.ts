@@ -30,6 +30,8 @@ export interface KindDefinition {
   readonly description: string;
   readonly spec: z.ZodType;
   readonly status: z.ZodType;
+  /** Statuses for the reference; of each field the first value is shown. */
+  readonly statusExamples?: readonly object[];
   readonly columns: readonly PrinterColumn[];
 }
 

@@ -1,4 +1,5 @@
 import type { KindDefinition } from './crd.ts';
+import { TAKO_RUN_STATUS_EXAMPLES } from './examples.ts';
 import { GROUP, VERSION } from './meta.ts';
 import { takoRepositorySpecSchema, takoRepositoryStatusSchema } from './takorepository.ts';
 import { takoRunSpecSchema, takoRunStatusSchema } from './takorun.ts';
@@ -14,6 +15,7 @@ export const takoRunKind: KindDefinition = {
     'A TakoRun is one run: of a workflow of a repository, in a Pod of its own, or of an event, which becomes a child run for every repository that subscribes to it.',
   spec: takoRunSpecSchema,
   status: takoRunStatusSchema,
+  statusExamples: TAKO_RUN_STATUS_EXAMPLES,
   columns: [
     { name: 'Phase', type: 'string', jsonPath: '.status.phase', description: 'Where the run stands.' },
     { name: 'Children', type: 'string', jsonPath: '.status.children', description: 'Finished and all children.' },

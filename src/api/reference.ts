@@ -50,6 +50,7 @@ export function kindReference(kind: KindDefinition, example: string): string {
 function fieldsOf(kind: KindDefinition, part: 'spec' | 'status'): string[] {
   const schema = toStructuralSchema(kind[part]);
   const reserved = new Map(reservedOf(kind.kind).map(({ path, instead }) => [path, instead]));
+  const examples = part === 'status' ? kind.statusExamples : undefined;
   const rows: string[][] = [];
   const rules: string[] = rulesOf(schema);
   walk(schema, part, (field, path, required) => {
@@ -60,6 +61,7 @@ function fieldsOf(kind: KindDefinition, part: 'spec' | 'status'): string[] {
       field.default === undefined ? '' : code(String(field.default)),
       boundsOf(field).join('; '),
       [meaningOf(field), ...(instead === undefined ? [] : [`**In this version:** ${instead}`])].join(' '),
+      ...(examples === undefined ? [] : [exampleText(field, exampleOf(examples, path.slice(part.length + 1)))]),
     ]);
     rules.push(...rulesOf(field).map(rule => `\`${path.slice(part.length + 1)}\`: ${rule}`));
   });
@@ -68,12 +70,37 @@ function fieldsOf(kind: KindDefinition, part: 'spec' | 'status'): string[] {
     '',
     schema.description ?? '',
     '',
-    ...table(['Field', 'Type', 'Default', 'Bounds', 'Meaning'], rows),
+    ...table(['Field', 'Type', 'Default', 'Bounds', 'Meaning', ...(examples === undefined ? [] : ['Example'])], rows),
     '',
     ...(rules.length === 0
       ? []
       : ['The API server also refuses what breaks one of these rules:', '', ...rules.map(rule => `- ${rule}`), '']),
   ];
+}
+
+/**
+ * The first value that a field has in the examples, at a path as `walk` gives it without the part's name: `attempts[].reason`; undefined when
+ * none of them has it.
+ */
+export function exampleOf(examples: readonly unknown[], path: string): unknown {
+  let found: readonly unknown[] = examples;
+  for (const name of path.split('.')) {
+    const isList = name.endsWith('[]');
+    const key = isList ? name.slice(0, -2) : name;
+    const values = found.flatMap(value => (isObject(value) && value[key] !== undefined ? [value[key]] : []));
+    found = isList ? values.flat() : values;
+  }
+  return found[0];
+}
+
+/** Objects, and lists of them, are shown by their fields. */
+function exampleText(field: StructuralSchema, example: unknown): string {
+  if (example === undefined || field.properties !== undefined || field.items?.properties !== undefined) return '';
+  return code(typeof example === 'string' && !/[\n`]/.test(example) ? example : JSON.stringify(example));
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }
 
 function reservedOf(kind: string) {

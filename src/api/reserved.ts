@@ -20,7 +20,6 @@ export const RESERVED_FIELDS: Readonly<Record<'TakoRun' | 'TakoRepository', read
       path: 'spec.idempotent',
       instead: 'Acts on runs of an event. In a run of a workflow, idempotent of the fan-out step decides.',
     },
-    { path: 'status.traceId', instead: 'Never set.' },
   ],
   TakoRepository: [{ path: 'spec.triggers', instead: 'No run is started.' }],
 };

@@ -397,7 +397,13 @@ export const takoRunStatusSchema = z
       .max(253)
       .optional()
       .describe('The run of an equal event whose result this one takes; see idempotent.'),
-    traceId: z.string().max(32).optional().describe('OpenTelemetry trace of the tree.'),
+    traceId: z
+      .string()
+      .max(32)
+      .optional()
+      .describe(
+        'Trace id of the tree for OpenTelemetry, 32 hexadecimal digits, the same for all its runs: the UID of the root.',
+      ),
     children: z.string().max(32).optional().describe('Finished and all children, done/total, for kubectl get.'),
     fanOut: fanOutSchema.optional(),
     childrenSummary: childrenSummarySchema.optional(),

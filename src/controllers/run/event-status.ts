@@ -2,7 +2,7 @@ import type { ErrorType, Phase, TakoRunStatus } from '../../api/takorun.ts';
 import type { Decision, EventIntent } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import type { EventObservation } from './event-observation.ts';
-import { runIdOf } from './identity.ts';
+import { runIdOf, traceIdOf } from './identity.ts';
 import { rfc3339, type StatusBody } from './status.ts';
 
 /** A status for an event run that goes on. */
@@ -57,6 +57,7 @@ export function eventStatus(observation: EventObservation, changes: Partial<Stat
   return {
     ...previous,
     runId: runIdOf(run.metadata),
+    traceId: traceIdOf(run),
     repository: source.slice(0, source.lastIndexOf(':')),
     startTime: previous.startTime ?? rfc3339(now),
     ...changes,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { LiveRun } from './observed.ts';
 
 /**
  * `exec-YYYYMMDD-HHMMSS-<8 hex>`, from what never changes about a run: its creation time (UTC) and its UID. So it is the same before
@@ -8,4 +9,10 @@ export function runIdOf(metadata: { uid: string; creationTimestamp: string }): s
   const [date = '', time = ''] = metadata.creationTimestamp.replaceAll(/[-:]/g, '').replace('Z', '').split('T');
   const hash = createHash('sha256').update(metadata.uid).digest('hex').slice(0, 8);
   return `exec-${date}-${time.slice(0, 6)}-${hash}`;
+}
+
+/** Trace id of a run's tree (https://www.w3.org/TR/trace-context/#trace-id): the UID of its root is as long, and as random. */
+export function traceIdOf({ metadata, spec }: LiveRun): string | undefined {
+  const id = (spec.parent?.root.uid ?? metadata.uid).replaceAll('-', '').toLowerCase();
+  return /^[0-9a-f]{32}$/.test(id) ? id : undefined;
 }

@@ -4,7 +4,7 @@ import type { Attempt, ErrorType, Phase, TakoRunStatus } from '../../api/takorun
 import { shorten } from '../../fanout/shorten.ts';
 import type { Decision, EventIntent } from './decision.ts';
 import { NOTHING } from './decision.ts';
-import { runIdOf } from './identity.ts';
+import { runIdOf, traceIdOf } from './identity.ts';
 import type { ObservedPod } from './observed.ts';
 import { releaseActions } from './plan-finished.ts';
 import { rfc3339, type StatusBody } from './status.ts';
@@ -89,6 +89,7 @@ function body(observation: WorkflowObservation, changes: Partial<StatusBody>): S
   return {
     ...previous,
     runId: runIdOf(run.metadata),
+    traceId: traceIdOf(run),
     ...(preparation?.kind === 'ready' ? { repository: preparation.slug, revision: preparation.commit } : {}),
     ...(previous.repository === undefined && observation.repository?.status?.slug !== undefined
       ? { repository: observation.repository.status.slug }

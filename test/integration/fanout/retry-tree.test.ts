@@ -4,6 +4,7 @@ import { takoRuns } from '../../../src/api/resources.ts';
 import type { LiveRun } from '../../../src/controllers/run/observed.ts';
 import { controllerOf } from '../../../src/kube/objects.ts';
 import { until } from '../../fixtures/until.ts';
+import { startTestOperator } from '../test-operator.ts';
 import { createPlayedWorld, type PlayedWorld } from './fixture.ts';
 
 /** A repository that passes on what it is told: acme/core-lib to the libraries, each library to its own apps. */
@@ -149,5 +150,105 @@ describe('the retry of a finished tree', () => {
     const refused = await answered(world, leaf!, '2026-01-01T00:00:00Z');
     expect(refused.status?.phase).toBe('Failed');
     expect(refused.status?.retry?.message).toContain(root.metadata.name);
+  });
+
+  test('given an operator that is killed in the middle of the retry, then the next one goes on, and nothing runs twice', async () => {
+    const world = await treeOf('lib-a-one', 'lib-b-two');
+    const root = await world.run({ workflow });
+    const failed = await world.phase(root, 'Failed');
+    const before = await podsByRun(world);
+    for (const name of ['lib-a-one', 'lib-b-two']) await world.replay(name, 'succeed');
+
+    await annotate(world, failed, '2026-01-01T00:00:00Z');
+    await answered(world, failed, '2026-01-01T00:00:00Z');
+    await world.operator.kill();
+    world.operator = await startTestOperator({ namespace: world.namespace });
+
+    const again = await world.phase(root, 'Succeeded');
+    expect(again.status).toMatchObject({ treeSummary: { total: 6, completed: 6 }, retry: { count: 1 } });
+    expect(await podsByRun(world)).toEqual({
+      ...before,
+      'lib-a-one': [...before['lib-a-one']!, expect.any(String)],
+      'lib-b-two': [...before['lib-b-two']!, expect.any(String)],
+    });
+  });
+});
+
+describe('the retry of a run that waits for a fan-out in the middle', () => {
+  const inTheMiddle = relay(undefined, '      - {id: done, uses: tako/fan-out@v1, with: {event_type: finished}}\n');
+
+  async function worldOf(file: string): Promise<PlayedWorld> {
+    const world = await createPlayedWorld();
+    await world.repository('core-lib', file, { spec: { runTemplate: world.plays('agent') } });
+    for (const [name, outcome] of [
+      ['app-one', 'succeed'],
+      ['app-two', 'fail'],
+    ] as const)
+      await world.repository(name, app('core-lib'), { spec: { runTemplate: world.plays(outcome) } });
+    for (const name of ['core-lib', 'app-one', 'app-two']) await world.ready(name);
+    return world;
+  }
+
+  test('given a child that failed, then the run is repeated, finds the same fan-out, and that is repeated where it failed', async () => {
+    const world = await worldOf(inTheMiddle);
+    const root = await world.run({ workflow });
+    const failed = await world.phase(root, 'Failed');
+    expect(failed.status).toMatchObject({
+      steps: [
+        { id: 'emit', phase: 'Failed' },
+        { id: 'done', phase: 'Skipped' },
+      ],
+      detailedErrors: [{ repository: 'acme/app-two' }],
+    });
+    const before = await podsByRun(world);
+    await world.replay('app-two', 'succeed');
+
+    await annotate(world, failed, '2026-01-01T00:00:00Z');
+    await answered(world, failed, '2026-01-01T00:00:00Z');
+    const again = await world.phase(root, 'Succeeded');
+
+    expect(again.status).toMatchObject({
+      attempts: [{ number: 1, reason: 'ChildrenFailed' }, { number: 2 }],
+      treeSummary: { total: 2, completed: 2 },
+      steps: [
+        { id: 'emit', phase: 'Succeeded' },
+        { id: 'done', phase: 'Succeeded' },
+      ],
+    });
+    expect(await podsByRun(world)).toEqual({
+      'core-lib': again.status?.attempts?.map(({ podUID }) => podUID),
+      'app-one': before['app-one'],
+      'app-two': [...before['app-two']!, expect.any(String)],
+    });
+  });
+
+  test('given a fan-out that nobody waited for, then the run stays Succeeded, and what failed below it is repeated', async () => {
+    const world = await worldOf(
+      inTheMiddle.replace('event_type: built', 'event_type: built, wait_for_children: false'),
+    );
+    const root = await world.run({ workflow });
+    const ended = await world.phase(root, 'Succeeded');
+    const numbers = async () => (await world.get(root)).status?.treeSummary;
+    await until('both children to have ended', async () => {
+      const tree = await numbers();
+      return tree?.completed === 1 && tree.failed === 1;
+    });
+    await world.replay('app-two', 'succeed');
+
+    await annotate(world, ended, '2026-01-01T00:00:00Z');
+    const retried = await answered(world, ended, '2026-01-01T00:00:00Z');
+    expect(retried.status).toMatchObject({ phase: 'Succeeded', completionTime: ended.status?.completionTime });
+    await until('both children to have succeeded', async () => (await numbers())?.completed === 2);
+    expect((await world.get(root)).status?.detailedErrors).toBeUndefined();
+    const pods = await podsByRun(world);
+    expect(
+      Object.entries(pods)
+        .map(([name, uids]) => [name, uids.length])
+        .sort(),
+    ).toEqual([
+      ['app-one', 1],
+      ['app-two', 2],
+      ['core-lib', 1],
+    ]);
   });
 });
