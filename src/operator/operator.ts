@@ -1,10 +1,8 @@
-import { API_VERSION } from '../api/meta.ts';
 import { createCleanupController } from '../controllers/cleanup/cleanup.ts';
 import { createBreakers } from '../controllers/repository/breakers.ts';
 import { createRepositoryReader } from '../controllers/repository/reader.ts';
 import { createRepositoryReconciler } from '../controllers/repository/reconciler.ts';
 import { createAdmission } from '../controllers/run/admission.ts';
-import { awaitersConcerned, childrenOfExpanded, duplicatesConcerned, toParent } from '../controllers/run/indexes.ts';
 import { DEFAULT_RUN_OPTIONS, type RunOptions } from '../controllers/run/options.ts';
 import { createRunReconciler } from '../controllers/run/reconciler.ts';
 import { createTakoRunRunner } from '../controllers/run/runner.ts';
@@ -22,14 +20,13 @@ import { createEventRecorder } from '../kube/events.ts';
 import type { Logger } from '../kube/logger.ts';
 import { createManager, type ManagerOutcome } from '../kube/manager.ts';
 import { namespaces } from '../kube/objects.ts';
-import { storeSource, toController } from '../kube/source.ts';
 import type { Config } from './config.ts';
 import { createGatewayRuns } from './gateway-runs.ts';
 import { startProbeServer } from './http.ts';
 import { createMetrics } from './metrics.ts';
 import { observeQueue } from './queue-metrics.ts';
 import { createSecretReader } from './secrets.ts';
-import { createReflectors, createStores, repositoriesBySlug, runsWaitingFor, subscriberIndex } from './stores.ts';
+import { createReflectors, createStores, repositoriesBySlug, runSources, subscriberIndex } from './stores.ts';
 
 export interface OperatorOptions {
   readonly config: Config;
@@ -110,17 +107,7 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
     workers: config.TAKO_RUN_WORKERS,
     logger,
     clock,
-    sources: [
-      storeSource(stores.runs),
-      storeSource(stores.runs, { map: toParent }),
-      storeSource(stores.runs, { map: event => childrenOfExpanded(stores.runs, event) }),
-      storeSource(stores.runs, { map: awaitersConcerned }),
-      storeSource(stores.runs, { map: event => duplicatesConcerned(stores.runs, event) }),
-      storeSource(stores.pods, { map: toController(API_VERSION, 'TakoRun') }),
-      storeSource(stores.repositories, {
-        map: event => runsWaitingFor(stores.runs, event.type === 'deleted' ? event.old : event.object),
-      }),
-    ],
+    sources: runSources(stores),
     metrics: metrics.kube,
     reconcile: createRunReconciler({
       ...stores,

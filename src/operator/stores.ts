@@ -1,21 +1,27 @@
-import { LABELS, MANAGED_BY } from '../api/meta.ts';
+import { API_VERSION, LABELS, MANAGED_BY } from '../api/meta.ts';
 import { takoRepositories, takoRuns } from '../api/resources.ts';
 import {
+  awaitersConcerned,
   byAwaiters,
   byDuplicateOf,
   byParentUid,
+  childrenOfExpanded,
+  duplicatesConcerned,
   inTree,
   POD_INDEXES,
   RUN_INDEXES,
+  toParent,
   workflowKey,
 } from '../controllers/run/indexes.ts';
 import { type LiveRepository, type LiveRun, type ObservedPod, projectPod } from '../controllers/run/observed.ts';
 import { buildSubscriberIndex, type SubscriberIndex } from '../fanout/subscribers.ts';
 import type { KubeClient } from '../kube/client.ts';
+import type { Source } from '../kube/controller.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { KubeMetrics } from '../kube/metrics.ts';
 import { controllerOf, keyOf, matchLabels, type ObjectMeta, pods as podResource } from '../kube/objects.ts';
 import { createReflector, type Reflector } from '../kube/reflector.ts';
+import { storeSource, toController } from '../kube/source.ts';
 import {
   createStore,
   type Fillable,
@@ -85,7 +91,7 @@ function unstartedRepository({ metadata, spec, status }: LiveRun): string[] {
 }
 
 /** Keys of the runs that a change of this repository may concern. */
-export function runsWaitingFor(runs: ReadonlyStore<LiveRun>, { metadata }: LiveRepository): string[] {
+function runsWaitingFor(runs: ReadonlyStore<LiveRun>, { metadata }: LiveRepository): string[] {
   const { namespace, name } = metadata;
   const waiting = [`${namespace} ${name}`, `${namespace} event`].flatMap(value =>
     runs.byIndex(REPOSITORY_INDEX, value),
@@ -100,6 +106,21 @@ export function repositoriesBySlug(
   slug: string,
 ): readonly LiveRepository[] {
   return repositories.byIndex(SLUG_INDEX, `${namespace} ${slug}`);
+}
+
+/** Whatever may change what is to be done with a run. */
+export function runSources({ runs, pods, repositories }: Stores): Source[] {
+  return [
+    storeSource(runs),
+    storeSource(runs, { map: toParent }),
+    storeSource(runs, { map: event => childrenOfExpanded(runs, event) }),
+    storeSource(runs, { map: awaitersConcerned }),
+    storeSource(runs, { map: event => duplicatesConcerned(runs, event) }),
+    storeSource(pods, { map: toController(API_VERSION, 'TakoRun') }),
+    storeSource(repositories, {
+      map: event => runsWaitingFor(runs, event.type === 'deleted' ? event.old : event.object),
+    }),
+  ];
 }
 
 export interface ReflectorOptions {

@@ -85,12 +85,18 @@ function sharedState(shared: RunObject, { run, below, above }: EventObservation)
   return isOpen ? { ...state, phase: 'Pending' } : state;
 }
 
-/** Whether a run that has ended still counts children that it did not wait for. */
+/**
+ * Whether a run that has ended still counts: children that it did not wait for go on, or one that has ended told later what there is below it.
+ * Once all have ended, or were deleted after their time, the numbers stay.
+ */
 export function isStillCounting(observation: EventObservation): boolean {
   const { run, children } = observation;
   const { childrenSummary: below, treeSummary: tree, fanOut } = run.status ?? {};
-  const open = [below, tree].some(summary => summary !== undefined && unfinishedCount(summary) > 0);
-  return (open || isRetrying(observation)) && fanOut?.expanded === true && children.length > 0;
+  if (fanOut?.expanded !== true || children.length === 0) return false;
+  if ([below, tree].some(summary => summary !== undefined && unfinishedCount(summary) > 0)) return true;
+  if (isRetrying(observation)) return true;
+  const states = children.map(child => stateOf(child, observation));
+  return treeSummary(states, fanOut.triggeredCount).total > (tree?.total ?? below?.total ?? 0);
 }
 
 /** Whether something is repeated below a run that stays as it ended: it succeeded without waiting for that. */

@@ -506,6 +506,19 @@ describe('an event that went out', () => {
     ).toMatchObject([{ kind: 'deleteRun' }]);
   });
 
+  it('given a child that told later what there is below it, then the tree counts that too', () => {
+    const summary = { total: 1, completed: 0, failed: 1, timedOut: 0, canceled: 0, running: 0, pending: 0 };
+    const numbers = { childrenSummary: summary, treeSummary: { ...summary, depth: 1 } };
+    const run = eventRun({ status: latched(1, { phase: 'Failed', completionTime: at(1_000), ...numbers }) });
+    const treeSummary = { ...summary, failed: 0, canceled: 1, depth: 1 };
+    expect(plan({ run, children: [child(0, { phase: 'Failed', treeSummary })] }).status?.treeSummary).toMatchObject({
+      total: 2,
+      failed: 1,
+      canceled: 1,
+      depth: 2,
+    });
+  });
+
   it('given 20,000 children that all failed with long messages, then the status is below 100 KiB and what the API takes', () => {
     const long = {
       phase: 'Failed',

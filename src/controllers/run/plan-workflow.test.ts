@@ -34,6 +34,12 @@ describe('a run that ended without waiting for its children', () => {
     expect(plan({ phase: 'Succeeded', ...counted({ total: 0 }) }).status).toBeUndefined();
   });
 
+  it('given a fan-out that was not seen before, then it is counted', () => {
+    const unaware = workflowRun({ status: { phase: 'Failed', completionTime: at(5_000) } });
+    const decision = plan({ phase: 'Succeeded', ...counted({ total: 1, completed: 1 }) }, unaware);
+    expect(decision.status).toMatchObject({ childrenSummary: { total: 1, completed: 1 } });
+  });
+
   it('given that all have ended, then the numbers are final', () => {
     const done = workflowRun({ status: { ...run.status, ...counted({ total: 1, completed: 1 }) } });
     expect(plan({ phase: 'Succeeded', ...counted({ total: 1, canceled: 1 }) }, done).status).toBeUndefined();

@@ -1,5 +1,5 @@
 import { isTerminal } from '../../api/takorun.ts';
-import { unfinishedCount } from '../../fanout/summary.ts';
+import { emptySummary, unfinishedCount } from '../../fanout/summary.ts';
 import type { Decision } from './decision.ts';
 import { fanOutSummary } from './fan-out-summary.ts';
 import { planWaiting } from './plan-completion.ts';
@@ -16,7 +16,16 @@ import { hold } from './workflow-status.ts';
 
 /** Decides what happens next with a run of a workflow. Pure: the same observation gives the same decision. */
 export function planWorkflowRun(observation: WorkflowObservation): Decision {
-  return withRetention(observation, takeUpWorkflowRetry(observation) ?? planAndTell(observation));
+  return withNumbers(
+    observation,
+    withRetention(observation, takeUpWorkflowRetry(observation) ?? planAndTell(observation)),
+  );
+}
+
+/** Whatever becomes of a run, its status tells how the children of its fan-outs stand. */
+function withNumbers({ fanOuts }: WorkflowObservation, decision: Decision): Decision {
+  if (decision.status === undefined || decision.verdict === undefined) return decision;
+  return { ...decision, status: { ...decision.status, ...fanOutSummary(fanOuts) } };
 }
 
 function planAndTell(observation: WorkflowObservation): Decision {
@@ -67,14 +76,15 @@ function podLost(observation: WorkflowObservation): Decision {
 }
 
 /**
- * The numbers of a run that has ended while children that it did not wait for go on. Once those have ended, or were deleted after their
- * time, the numbers stay.
+ * The numbers of a run that has ended while something below it goes on: children that it did not wait for, or a fan-out that the store showed
+ * only afterwards. Once all have ended, or were deleted after their time, the numbers stay.
  */
 function laterNumbers({ run, fanOuts }: WorkflowObservation): StatusBody | undefined {
-  const before = run.status?.treeSummary;
-  if (before === undefined) return undefined;
+  if (fanOuts.length === 0) return undefined;
+  const before = run.status?.treeSummary ?? emptySummary();
   const below = fanOuts.flatMap(({ status }) => status?.treeSummary ?? []);
-  if ([before, ...below].every(summary => unfinishedCount(summary) === 0)) return undefined;
+  const isMoving = [before, ...below].some(summary => unfinishedCount(summary) > 0);
   const numbers = fanOutSummary(fanOuts);
-  return (numbers.treeSummary?.total ?? 0) < before.total ? undefined : numbers;
+  const total = numbers.treeSummary?.total ?? 0;
+  return total > before.total || (total === before.total && isMoving) ? numbers : undefined;
 }

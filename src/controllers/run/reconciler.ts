@@ -22,6 +22,7 @@ import {
   writeStatus,
 } from './apply.ts';
 import type { Decision } from './decision.ts';
+import type { EventObservation } from './event-observation.ts';
 import { childrenElsewhere, POD_INDEXES, RUN_INDEXES } from './indexes.ts';
 import { ancestorsOf, withCancelFromAbove } from './lineage.ts';
 import { type EventContext, observeEvent } from './observe-event.ts';
@@ -35,7 +36,14 @@ import { createRetainedPlaces, type RetainedPlaces } from './retained-places.ts'
 import { heldPod } from './retention.ts';
 import { repositoryLimit, ticketOf } from './ticket.ts';
 import { createTreeBudget } from './tree-budget.ts';
+import { attemptOf, hasEnded, type WorkflowObservation } from './workflow-observation.ts';
 import { createWriteCache } from './write-cache.ts';
+
+/** What decides: the pure part. */
+export interface Planners {
+  readonly workflow: (observation: WorkflowObservation) => Decision;
+  readonly event: (observation: EventObservation) => Decision;
+}
 
 export interface RunReconcilerOptions
   extends Omit<WorkflowContext, 'retained'>,
@@ -45,6 +53,8 @@ export interface RunReconcilerOptions
   readonly runner: WorkflowRunner;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Default: plan-workflow.ts and plan-event.ts. */
+  readonly planners?: Planners;
 }
 
 type Requeue = { requeueAfterMs?: number | undefined };
@@ -60,7 +70,7 @@ const STORE_LAG_MS = 1_000;
  * pure is in plan-workflow.ts and plan-event.ts. The status is written once a reconcile, and only when it changed.
  */
 export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
-  const { runs, admission, clock } = options;
+  const { runs, admission, clock, planners = { workflow: planWorkflowRun, event: planEventRun } } = options;
   const written = createWriteCache<LiveRun>();
   const released = createReleasedPods(options.pods);
   const retained = createRetainedPlaces(options.options.retainedPerNamespace);
@@ -99,7 +109,7 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
     if (tooSoon > 0) return { requeueAfterMs: tooSoon };
     const observation = await observeEvent(run, now, { ...options, expectations, budget, hold }, signal);
     if (observation === undefined) return { requeueAfterMs: STORE_LAG_MS };
-    return await carryOut(key, observation.run, planEventRun(observation), context);
+    return await carryOut(key, observation.run, planners.event(observation), context);
   };
 
   async function hold(run: LiveRun, signal: AbortSignal): Promise<LiveRun> {
@@ -134,7 +144,7 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
   async function reconcileWorkflow(key: string, run: LiveRun, context: ApplyContext): Promise<Requeue> {
     const observation = await observeWorkflow(run, context.now, { ...options, retained }, context.signal);
     try {
-      const decision = planWorkflowRun(observation);
+      const decision = planners.workflow(observation);
       const result = await carryOut(key, run, decision, context);
       if (decision.before.some(({ kind }) => kind === 'createPod')) admission.confirm(key);
       return result;
@@ -142,11 +152,11 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
       if (error instanceof QuotaExceededError) {
         admission.exceeded(key, error.message);
         const held = { reason: 'QuotaExceeded', message: error.message } as const;
-        return await carryOut(key, run, planWorkflowRun({ ...observation, held }), context);
+        return await carryOut(key, run, planners.workflow({ ...observation, held }), context);
       }
       if (!(error instanceof PodRefusedError)) throw error;
       admission.release(key);
-      return await carryOut(key, run, planWorkflowRun({ ...observation, refusal: error.refusal }), context);
+      return await carryOut(key, run, planners.workflow({ ...observation, refusal: error.refusal }), context);
     }
   }
 
@@ -194,6 +204,8 @@ function restoreAdmission({ runs, pods, repositories, admission, options, clock 
     const owner = controllerOf(pod);
     const run = owner && runs.get(keyOf({ namespace: pod.metadata.namespace, name: owner.name }));
     if (run === undefined || run.metadata.uid !== owner?.uid || needsNoPlace(run.status?.phase)) continue;
+    // It has to ask again for its next attempt: its place may be somebody else's by now.
+    if (hasEnded(run, attemptOf(pod))) continue;
     const repository = repositories.get(
       keyOf({ namespace: run.metadata.namespace, name: run.spec.workflow?.repositoryRef.name ?? '' }),
     );

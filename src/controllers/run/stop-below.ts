@@ -52,8 +52,8 @@ export function stopFanOutsFirst(observation: WorkflowObservation, decision: Dec
 export function stopChildrenFirst(observation: EventObservation, decision: Decision): Decision {
   const { run, now, children } = observation;
   const phase = badEnd(decision);
-  if (phase === undefined || run.status?.fanOut?.expanded === true || isTerminal(run.status?.phase)) return decision;
-  if (children.length === 0) return decision;
+  const isOut = run.status?.fanOut?.expanded === true || decision.status?.fanOut?.expanded === true;
+  if (phase === undefined || isOut || isTerminal(run.status?.phase) || children.length === 0) return decision;
   const below = numbersOf(observation);
   const status = decision.status === undefined ? {} : { status: { ...decision.status, ...below } };
   const open = children.some(child => !isTerminal(child.status?.phase));
