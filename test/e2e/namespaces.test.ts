@@ -102,7 +102,9 @@ describe.concurrent('a tree over two namespaces', () => {
     const ended = await run.ended();
 
     expect(outcome(ended)).toMatchObject({ phase: 'Succeeded', reason: 'NoSubscribers' });
-    expect(ended.status?.fanOut).toMatchObject({ withoutConsent: 1 });
+    // The subscribers of the tests beside this one are among them: of all, only the number is told.
+    expect(ended.status?.fanOut?.withoutConsent).toBeGreaterThanOrEqual(1);
+    expect(ended.status?.fanOut).toMatchObject({ triggeredCount: 0, skippedCount: 0 });
     expect(JSON.stringify(ended)).not.toContain('shop');
     expect(tako.world.runs.changes(apps.namespace)).toEqual([]);
   });

@@ -54,6 +54,16 @@ describe('start of a workflow run', () => {
     });
   });
 
+  it('given a child elsewhere whose event has not gone out yet, then it waits, but a cancel and its time limit end it', () => {
+    const early = { ...ready, lineage: 'early' as const };
+    expect(plan(early)).toMatchObject({ before: [], requeueAfterMs: 5_000 });
+    expect(plan(early).status).toBeUndefined();
+    expect(plan({ ...early, run: workflowRun({ spec: { cancel: true } }) }).verdict).toMatchObject({
+      phase: 'Canceled',
+    });
+    expect(plan({ ...early, now: CREATED + settings.defaultTimeoutMs }).verdict).toMatchObject({ phase: 'TimedOut' });
+  });
+
   it('given a run whose time is over, then it ends as TimedOut', () => {
     expect(plan({ ...ready, now: CREATED + settings.defaultTimeoutMs })).toMatchObject({
       before: [],

@@ -27,7 +27,6 @@ export function planStart(observation: WorkflowObservation): Decision {
   const { run, now, preparation, options } = observation;
   const deadlineMs = deadlineOf(observation, startedMs(observation));
   if (observation.lineage === 'ending') return { ...NOTHING, requeueAfterMs: ENDING_LOOK_MS };
-  if (observation.lineage === 'early') return { ...NOTHING, requeueAfterMs: EARLY_LOOK_MS };
   if (run.spec.cancel === true)
     return end(
       observation,
@@ -44,6 +43,7 @@ export function planStart(observation: WorkflowObservation): Decision {
     const message = `the time limit was over before ${whatStarts(run)} could start`;
     return end(observation, 'TimedOut', 'timeout', 'DeadlineExceeded', message, { timeoutExceeded: true });
   }
+  if (observation.lineage === 'early') return { ...NOTHING, requeueAfterMs: EARLY_LOOK_MS };
   const backoff = planBackoff(observation);
   if (backoff !== undefined) return backoff;
   if (run.spec.suspend === true)

@@ -1,91 +1,37 @@
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { parseAllDocuments, stringify } from 'yaml';
 import { API_VERSION } from '../../../src/api/meta.ts';
 import { type TakoRun, takoRuns } from '../../../src/api/resources.ts';
 import type { TakoRunSpec } from '../../../src/api/takorun.ts';
 import { childName } from '../../../src/fanout/names.ts';
-import { createKubeClient, type KubeClient } from '../../../src/kube/client.ts';
-import { loadClusterConfig } from '../../../src/kube/config.ts';
-import { defineResource, type KubeObject, type Live } from '../../../src/kube/objects.ts';
-import { connect } from '../../cluster/cluster.ts';
+import type { KubeClient } from '../../../src/kube/client.ts';
+import type { KubeObject, Live } from '../../../src/kube/objects.ts';
 import { until } from '../../fixtures/until.ts';
 import { createNamespace, testClient } from '../fixture.ts';
+import { clientAs, installPolicies, isRefused, personIn } from '../people.ts';
 import { createWorld, gone, type World } from '../run/world.ts';
 
-interface RoleBinding extends KubeObject {
-  roleRef: { apiGroup: string; kind: string; name: string };
-  subjects: { kind: string; name: string; apiGroup?: string; namespace?: string }[];
-}
-const roleBindings = defineResource<RoleBinding>({
-  group: 'rbac.authorization.k8s.io',
-  version: 'v1',
-  plural: 'rolebindings',
-  kind: 'RoleBinding',
-  namespaced: true,
-});
-
-const CLUSTER_WIDE = [
-  'ClusterRole',
-  'ClusterRoleBinding',
-  'ValidatingAdmissionPolicy',
-  'ValidatingAdmissionPolicyBinding',
-];
 const OPERATOR = 'system:serviceaccount:tako-system:tako-operator';
 const workflow = { repositoryRef: { name: 'core-lib' }, name: 'release' };
 const other = { namespace: 'team', name: 'release', uid: '11111111-2222-3333-4444-555555555555' };
 const place = { run: other, root: other, depth: 1 };
 const owner = { apiVersion: API_VERSION, kind: 'TakoRun', name: other.name, uid: other.uid, controller: true };
 
-/** Installs roles and policies from manifests/, as an installation does, and waits until they act. */
 beforeAll(async () => {
-  const cluster = await connect(process.env.TAKO_TEST_CLUSTER!);
-  const built = parseAllDocuments(await cluster.kubectl(['kustomize', 'manifests'])).map(document => document.toJS());
-  const wanted = built.filter(({ kind }) => CLUSTER_WIDE.includes(kind));
-  expect(new Set(wanted.map(({ kind }) => kind))).toEqual(new Set(CLUSTER_WIDE));
-  expect(wanted.filter(({ metadata }) => metadata.namespace !== undefined)).toEqual([]);
-  const input = wanted.map(object => stringify(object)).join('---\n');
-  await cluster.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input });
+  await installPolicies();
   const admin = testClient();
   const namespace = await createNamespace(admin);
-  const alice = await userOf(admin, namespace);
-  await until(
-    'the policy to act',
-    () => isRefused(alice.create(takoRuns, runIn(namespace, { workflow, parent: place }))),
-    {
-      timeoutMs: 60_000,
-    },
-  );
+  const alice = await editor(admin, namespace);
+  const forge = () => isRefused(alice.create(takoRuns, runIn(namespace, { workflow, parent: place })));
+  await until('the policy to act', forge, { timeoutMs: 60_000 });
+  await alice.close();
   await admin.close();
 });
 
-/** A client that speaks as somebody else. */
-function clientAs(user: string): KubeClient {
-  const config = loadClusterConfig({ kubeconfig: process.env.TAKO_TEST_KUBECONFIG });
-  const authenticate = async () => ({ ...(await config.authenticate()), 'impersonate-user': user });
-  const client = createKubeClient({ ...config, authenticate }, { qps: 1_000, burst: 1_000 });
-  return client;
-}
-
 /** A person who may edit in a namespace, by the role that an installation gives those who edit. */
-async function userOf(admin: KubeClient, namespace: string, role = 'tako-editor'): Promise<KubeClient> {
-  const name = `alice-${namespace}`;
-  await admin.create(roleBindings, {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'RoleBinding',
-    metadata: { name: 'alice', namespace },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
-    subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name }],
-  });
-  const client = clientAs(name);
-  await until('the right to create runs', async () => {
-    try {
-      await client.create(takoRuns, runIn(namespace, { workflow }), { dryRun: true });
-      return true;
-    } catch {
-      return false;
-    }
-  });
-  return client;
+function editor(admin: KubeClient, namespace: string): Promise<KubeClient> {
+  return personIn(admin, namespace, 'tako-editor', client =>
+    client.create(takoRuns, runIn(namespace, { workflow }), { dryRun: true }),
+  );
 }
 
 function runIn(namespace: string, spec: TakoRunSpec, metadata: Partial<KubeObject['metadata']> = {}): TakoRun {
@@ -93,19 +39,10 @@ function runIn(namespace: string, spec: TakoRunSpec, metadata: Partial<KubeObjec
   return { apiVersion: API_VERSION, kind: 'TakoRun', metadata: { ...named, namespace, ...metadata }, spec };
 }
 
-async function isRefused(call: Promise<unknown>): Promise<boolean> {
-  try {
-    await call;
-    return false;
-  } catch (error) {
-    return String(error).includes('ValidatingAdmissionPolicy');
-  }
-}
-
 async function people(): Promise<{ admin: KubeClient; alice: KubeClient; namespace: string }> {
   const admin = testClient();
   const namespace = await createNamespace(admin);
-  const alice = await userOf(admin, namespace);
+  const alice = await editor(admin, namespace);
   onTestFinished(async () => {
     await alice.close();
     await admin.close();
