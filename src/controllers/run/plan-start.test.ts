@@ -94,6 +94,15 @@ describe('start of a workflow run', () => {
     expect(decision.verdict?.message).toContain('set spec.suspend to false');
   });
 
+  it('given an event that has not gone out yet, then a child elsewhere waits, but not beyond a cancel or its time', () => {
+    const child = { ...ready, lineage: 'early', run: workflowRun({ parent: inTree }) } as const;
+    expect(plan(child)).toMatchObject({ before: [], requeueAfterMs: expect.any(Number) });
+    expect(plan(child).verdict).toBeUndefined();
+    const canceled = workflowRun({ parent: inTree, spec: { cancel: true } });
+    expect(plan({ ...child, run: canceled }).verdict).toMatchObject({ phase: 'Canceled' });
+    expect(plan({ ...child, now: CREATED + 600_000 }).verdict).toMatchObject({ phase: 'TimedOut' });
+  });
+
   it('given a parent that is being deleted, then it waits: garbage collection comes, or leaves it behind', () => {
     expect(plan({ ...ready, lineage: 'ending', run: workflowRun({ parent: inTree }) })).toEqual({
       before: [],
