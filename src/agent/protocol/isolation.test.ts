@@ -61,21 +61,41 @@ describe.runIf(root).each(SHELLS)('as PID 1 and another user, in %s', shell => {
     await eventually(() => started.log().toString().endsWith('after\n'));
   });
 
-  test('given a step that ends the container, then that is said', async () => {
+  test('given a step that tells the loop to end, then it does not', async () => {
     await using started = await startTestContainer(asContainer);
-    expect(await started.container.run({ body: 'kill -TERM 1; sleep 100' })).toMatchObject({
-      kind: 'containerDied',
-      end: { kind: 'ended' },
-    });
+    expect(await started.container.run({ body: 'kill -TERM 1; exit 4' })).toMatchObject({ kind: 'exited', code: 4 });
+    expect(await started.container.run({ body: ':' })).toMatchObject({ kind: 'exited', code: 0 });
+  });
+
+  test('given the Pod is deleted, then the step has its time after TERM, and all ends with the agent', async () => {
+    await using started = await startTestContainer(asContainer);
+    const stop = new AbortController();
+    const body = "trap 'sleep 0.3; exit 3' TERM; echo ready; while :; do sleep 0.1; done";
+    const outcome = started.container.run({ body }, { signal: stop.signal });
+    await eventually(() => started.log().toString() === 'ready\n');
+    // The kubelet tells all containers at once.
+    endProcess(started.loopPid(), 'SIGTERM');
+    stop.abort();
+    expect(await outcome).toMatchObject({ kind: 'exited', endedBy: 'stop', code: 3 });
+    await started.container.close();
     await eventually(() => started.processes().length === 0);
   });
 
-  test('given the Pod is deleted, then TERM ends the loop and every process of the step', async () => {
+  test('given a container that is held after its steps, then TERM ends it', async () => {
+    await using started = await startTestContainer(asContainer);
+    await started.container.run({ body: ':' });
+    await started.container.close({ holdSeconds: 100 });
+    expect(started.processes()).not.toEqual([]);
+    endProcess(started.loopPid(), 'SIGTERM');
+    await eventually(() => started.processes().length === 0);
+  });
+
+  test('given a container that is killed, then every process of the step goes with it, and that is said', async () => {
     await using started = await startTestContainer(asContainer);
     const outcome = started.container.run({ body: "trap '' TERM; setsid sleep 100 & sleep 100" });
     await eventually(() => childrenOf(started.loopPid()).length === 2);
-    endProcess(started.loopPid(), 'SIGTERM');
-    expect(await outcome).toMatchObject({ kind: 'containerDied' });
+    endProcess(started.loopPid(), 'SIGKILL');
+    expect(await outcome).toMatchObject({ kind: 'containerDied', end: { kind: 'ended' } });
     await eventually(() => started.processes().length === 0);
   });
 

@@ -24,6 +24,8 @@ tako_io=$1/${CHANNEL_DIRECTORY}
 # The shell's PID, in the spelling that Kubernetes leaves alone.
 tako_self=${'${$}'}
 # A shell that is PID 1 ignores TERM unless it has a handler. When PID 1 ends, the kernel ends every process of the container.
+# So it has one while no agent is there, and none while steps may run: a kubelet tells all containers at once, and steps are to
+# have their time. It is the agent that ends them, and its end is ours. (Not '': what is ignored, steps would ignore too.)
 trap 'exit 143' TERM
 # The only poll there is, less and less often: on a full node the agent needs seconds, and each look costs it a process' time.
 # Not every sleep takes fractions; without any, end instead of spinning.
@@ -51,6 +53,7 @@ tako_env=
 env --default-signal=INT,QUIT true >/dev/null 2>&1 && tako_env='env --default-signal=INT,QUIT'
 # From here on the container's log is the steps' alone; bash would report killed jobs there.
 exec 2>/dev/null
+[ "$tako_self" = 1 ] && trap - TERM
 echo "hello ${PROTOCOL_VERSION} $tako_self $tako_setsid" >&9
 while read -r tako_order tako_1 tako_2 <&7; do
   case $tako_order in
@@ -92,6 +95,7 @@ while read -r tako_order tako_1 tako_2 <&7; do
   quit) break ;;
   esac
 done
+trap 'exit 143' TERM
 exec 7<&- 9>&-
 # Everything that was logged must be out before PID 1 ends.
 wait "$tako_cat"
