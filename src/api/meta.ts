@@ -20,7 +20,7 @@ export const LABELS = {
   runUid: `${GROUP}/run-uid`,
   /** On children and Pods: the UID of the tree's root run. */
   rootUid: `${GROUP}/root-uid`,
-  /** On Pods: which attempt of the run this is, from 1. */
+  /** On Pods: which attempt of the run this is, from 1. On the event of a step: which attempt has sent it. */
   attempt: `${GROUP}/attempt`,
   /** On volume claims: the name of the Pod that they were made for. */
   pod: `${GROUP}/pod`,

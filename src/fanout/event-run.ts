@@ -1,4 +1,4 @@
-import { API_VERSION } from '../api/meta.ts';
+import { API_VERSION, LABELS } from '../api/meta.ts';
 import type { RunEvent, TakoRunSpec } from '../api/takorun.ts';
 import { formatDuration } from '../workflow/duration.ts';
 import { descendantMetadata, inherited } from './children.ts';
@@ -13,6 +13,8 @@ export interface EventRunOptions {
   readonly step: string;
   /** Which of the step's fan-outs it is, from 0. */
   readonly generation?: number | undefined;
+  /** The attempt of the run that sends the event, from 1. */
+  readonly attempt?: number | undefined;
   /** owner/repo of the run that has the step. */
   readonly slug: string;
   readonly event: RunEvent;
@@ -39,16 +41,25 @@ const INHERITED = [
  * always has the same name, and with the same options the same `fanOutFingerprint`, whenever it is asked for.
  */
 export function eventRun(run: RunObject, options: EventRunOptions): RunManifest {
-  const { step, generation, slug, event, waitForChildren, timeoutMs, concurrencyLimit, idempotent, deadlineMs } =
-    options;
+  const {
+    step,
+    generation,
+    attempt = 1,
+    slug,
+    event,
+    waitForChildren,
+    timeoutMs,
+    concurrencyLimit,
+    idempotent,
+    deadlineMs,
+  } = options;
   const identity = runIdentity(run);
+  const { namespace } = identity;
+  const metadata = descendantMetadata(run, { namespace, name: fanOutRunName(identity, step, generation) });
   return {
     apiVersion: API_VERSION,
     kind: 'TakoRun',
-    metadata: descendantMetadata(run, {
-      namespace: identity.namespace,
-      name: fanOutRunName(identity, step, generation),
-    }),
+    metadata: { ...metadata, labels: { ...metadata.labels, [LABELS.attempt]: String(attempt) } },
     spec: {
       event,
       waitForChildren,

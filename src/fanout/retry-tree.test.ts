@@ -144,6 +144,25 @@ describe('the annotation of a run', () => {
     });
   });
 
+  it('given a child that is a chosen branch, then all below it is meant; one on the way to it hands the choice on', () => {
+    const retry = { requestedAt: T, message: 'm', count: 1, startTime: T, only: ['middle'] };
+    const parent = root(undefined, { retry });
+    const onWay = asks(buildWorkflowRun({ name: 'other', parent: {}, status: waited }));
+    expect(request(onWay, [], parent)).toMatchObject({ how: 'below', retry: { only: ['middle'] } });
+    const chosen = asks(buildWorkflowRun({ name: 'middle', parent: {}, status: waited }));
+    expect(request(chosen, [], parent)).not.toHaveProperty('retry.only');
+    // Whose own steps are repeated repeats what they start.
+    expect(request(asks(failedLeaf('third', { parent: {} })), [], parent)).not.toHaveProperty('retry.only');
+  });
+
+  it('given a run that was repeated as often as the API can count, then it is refused', () => {
+    const attempts = [{ number: 50, podName: 'p', podUID: 'u' }];
+    expect(request(asks(failedLeaf('a', { status: { phase: 'Failed', attempts } })))).toMatchObject({
+      kind: 'refused',
+      retry: { message: expect.stringContaining('50 attempts') },
+    });
+  });
+
   it('given chosen branches, then names without a failed run in the tree are refused', () => {
     const children = [
       failedLeaf('a'),

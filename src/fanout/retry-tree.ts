@@ -137,6 +137,9 @@ export function retryRequest(run: RunObject, { parent, below, now }: RetryContex
   if (how === 'none') return refuse(nothingToRetry(run));
   if (isRoot && !repeatsAnything(run, below))
     return refuse('what failed below the run was canceled or deleted, and cannot be repeated: create another run');
+  const attempts = status?.attempts?.at(-1)?.number ?? 0;
+  if (how === 'again' && attempts >= MAX_ATTEMPTS)
+    return refuse(`the run had ${attempts} attempts, and is not repeated any more: create another one`);
   const chosen = isRoot ? readChosen(metadata.annotations?.[ANNOTATIONS.retryOnly]) : above?.only;
   if (isRoot && chosen !== undefined) {
     const problem = chosenProblem(run, chosen, below);
@@ -155,11 +158,13 @@ export function retryRequest(run: RunObject, { parent, below, now }: RetryContex
       startTime: toTimestamp(now),
       ...(deadline !== undefined && { deadline }),
       ...(only !== undefined && { only: [...only] }),
-      attempts: status?.attempts?.at(-1)?.number ?? 0,
+      attempts,
     },
   };
 }
 
+/** Attempts after which a run is not repeated: the API counts to 64, and a retry may need several (`spec.retry.limit`, 10 at most). */
+const MAX_ATTEMPTS = 50;
 /** Longest value of the annotation that is echoed, UTF-16 units. */
 const MAX_VALUE = 64;
 const MAX_MESSAGE = 1_024;

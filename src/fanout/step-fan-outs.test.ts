@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { LABELS } from '../api/meta.ts';
 import { fanOutRunName } from './names.ts';
 import { currentFanOuts, isAbandoned, isOfEarlierAttempt } from './step-fan-outs.ts';
 import { buildEventRun } from './testing/builders.ts';
@@ -30,19 +31,23 @@ describe('the fan-outs of a run that count', () => {
 });
 
 describe('a fan-out of an earlier attempt', () => {
-  const made = buildEventRun();
-  const canceled = buildEventRun({ spec: { cancel: true } });
+  const madeBy = (attempt: string | undefined, cancel: boolean) => {
+    const run = buildEventRun({ spec: { cancel } });
+    return attempt === undefined
+      ? run
+      : { ...run, metadata: { ...run.metadata, labels: { [LABELS.attempt]: attempt } } };
+  };
 
-  it('given that it was made before the attempt started, then it is one, and abandoned when it was canceled', () => {
-    expect(isOfEarlierAttempt(made, '2026-01-01T00:00:01Z')).toBe(true);
-    expect(isOfEarlierAttempt(made, '2026-01-01T00:00:00Z')).toBe(false);
-    expect(isAbandoned(made, '2026-01-01T00:00:01Z')).toBe(false);
-    expect(isAbandoned(canceled, '2026-01-01T00:00:01Z')).toBe(true);
-    expect(isAbandoned(canceled, '2026-01-01T00:00:00Z')).toBe(false);
+  it('given the attempt that made it, then it is one for later attempts only, and abandoned when it was canceled', () => {
+    expect(isOfEarlierAttempt(madeBy('2', false), 3)).toBe(true);
+    expect(isOfEarlierAttempt(madeBy('2', false), 2)).toBe(false);
+    expect(isAbandoned(madeBy('2', false), 3)).toBe(false);
+    expect(isAbandoned(madeBy('2', true), 3)).toBe(true);
+    expect(isAbandoned(madeBy('2', true), 2)).toBe(false);
   });
 
-  it('given that nobody knows when either began, then it is none', () => {
-    expect(isOfEarlierAttempt(made, undefined)).toBe(false);
-    expect(isOfEarlierAttempt({ ...made, metadata: {} }, '2026-01-01T00:00:01Z')).toBe(false);
+  it('given that it does not say, then it is of the first attempt', () => {
+    expect(isOfEarlierAttempt(madeBy(undefined, false), 1)).toBe(false);
+    expect(isOfEarlierAttempt(madeBy(undefined, false), 2)).toBe(true);
   });
 });

@@ -1,3 +1,4 @@
+import { LABELS } from '../api/meta.ts';
 import { fanOutRunName, type NamedRun } from './names.ts';
 import type { RunObject } from './objects.ts';
 
@@ -23,14 +24,12 @@ function latest<Run extends RunObject>(run: NamedRun, step: string, all: readonl
   return byName.get(fanOutRunName(run, step)) ?? all[0]!;
 }
 
-/** Whether a fan-out was made by an earlier attempt of the run than the one that started at `attemptStart` (RFC 3339). */
-export function isOfEarlierAttempt({ metadata }: RunObject, attemptStart: string | undefined): boolean {
-  const { creationTimestamp } = metadata;
-  if (creationTimestamp === undefined || attemptStart === undefined) return false;
-  return Date.parse(creationTimestamp) < Date.parse(attemptStart);
+/** Whether a fan-out was made by an earlier attempt of its run than `attempt`. One that does not say which is of the first. */
+export function isOfEarlierAttempt({ metadata }: RunObject, attempt: number): boolean {
+  return Number(metadata.labels?.[LABELS.attempt] ?? 1) < attempt;
 }
 
 /** Whether a later attempt has to look for another fan-out: this one was canceled, by an attempt in between or a person. */
-export function isAbandoned(fanOut: RunObject, attemptStart: string | undefined): boolean {
-  return fanOut.spec.cancel === true && isOfEarlierAttempt(fanOut, attemptStart);
+export function isAbandoned(fanOut: RunObject, attempt: number): boolean {
+  return fanOut.spec.cancel === true && isOfEarlierAttempt(fanOut, attempt);
 }

@@ -28,10 +28,10 @@ export function planCompletion(
 ): Decision {
   const { run, now, fanOuts } = observation;
   const byStep = new Map(fanOuts.map(fanOut => [stepOf(fanOut), fanOut]));
-  const attemptStart = (changes.attempts ?? run.status?.attempts)?.at(-1)?.startTime;
+  const attempt = (changes.attempts ?? run.status?.attempts)?.at(-1)?.number ?? 1;
   const unseen = (agent.waitFor ?? []).filter(step => {
     const found = byStep.get(step);
-    return found === undefined || isAbandoned(found, attemptStart);
+    return found === undefined || isAbandoned(found, attempt);
   });
   const podsDone = now - latestPodTime(observation);
   // A run that is Waiting has seen them: what is not there now was deleted.

@@ -102,8 +102,7 @@ describe('PUT /v1/fan-outs/:step', () => {
     const harness = await startGateway();
     await harness.call('PUT', path, { body });
     const made = await harness.runs.get(child, AbortSignal.timeout(1_000));
-    const metadata = { ...made!.metadata, creationTimestamp: '2026-01-01T00:00:00Z' };
-    harness.runs.put({ ...made!, metadata, spec: { ...made!.spec, ...changes } });
+    harness.runs.put({ ...made!, spec: { ...made!.spec, ...changes } });
     const attempts = [{ number: 2, podName: 'release-1', podUID: 'pod-1', startTime: later }];
     harness.runs.report(harness.run.metadata, { attempts, ...status });
     return harness;
@@ -111,7 +110,7 @@ describe('PUT /v1/fan-outs/:step', () => {
   const other = { ...body, payload: { version: '1.4.1' } };
 
   it('given another payload from a later attempt, then the old fan-out is canceled, and a new one takes its place', async () => {
-    const { call, runs } = await secondAttempt();
+    const { call, runs, run } = await secondAttempt();
     const next = fanOutRunName(wholeName, 'publish', 1);
     expect(await call('PUT', path, { body: other })).toMatchObject({ status: 201, body: { run: next } });
     expect((await runs.get(child, AbortSignal.timeout(1_000)))?.spec.cancel).toBe(true);
@@ -120,7 +119,7 @@ describe('PUT /v1/fan-outs/:step', () => {
     // Asked again, as after an answer that was lost.
     expect(await call('PUT', path, { body: other })).toMatchObject({ status: 200, body: { run: next } });
     // Back to the first payload: what was canceled is not taken up again.
-    runs.put({ ...created!, metadata: { ...created!.metadata, creationTimestamp: '2026-01-01T00:01:00Z' } });
+    runs.report(run.metadata, { attempts: [{ number: 3, podName: 'release-2', podUID: 'pod-1' }] });
     const third = fanOutRunName(wholeName, 'publish', 2);
     expect(await call('PUT', path, { body })).toMatchObject({ status: 201, body: { run: third } });
   });

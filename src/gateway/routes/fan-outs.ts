@@ -66,9 +66,9 @@ async function startFanOut(
   request: FanOutRequest,
   signal: AbortSignal,
 ): Promise<{ run: LiveRun; created: boolean }> {
-  const attemptStart = context.run.status?.attempts?.at(-1)?.startTime;
+  const attempt = context.run.status?.attempts?.at(-1)?.number ?? 1;
   for (let generation = 0; generation < MAX_GENERATIONS; generation += 1) {
-    const manifest = manifestOf(context, step, generation, request);
+    const manifest = manifestOf(context, { step, generation, attempt }, request);
     const created = await runs.create(manifest, signal);
     if (created !== undefined) return { run: created, created: true };
     const found = await runs.get(manifest.metadata, signal);
@@ -77,8 +77,8 @@ async function startFanOut(
       throw new GatewayFailure(503, 'Conflict', message, { retry: true });
     }
     checkOwn(context.run, found);
-    const isOlder = isOfEarlierAttempt(found, attemptStart);
-    if (!isAbandoned(found, attemptStart) && isSameFanOut(manifest, found)) {
+    const isOlder = isOfEarlierAttempt(found, attempt);
+    if (!isAbandoned(found, attempt) && isSameFanOut(manifest, found)) {
       return { run: await retried(runs, context, found, signal), created: false };
     }
     if (!isOlder) {
@@ -104,7 +104,11 @@ async function retried(
   return (await runs.retry(found.metadata, order, signal)) ?? found;
 }
 
-function manifestOf(context: RunContext, step: string, generation: number, request: FanOutRequest): RunManifest {
+function manifestOf(
+  context: RunContext,
+  place: { readonly step: string; readonly generation: number; readonly attempt: number },
+  request: FanOutRequest,
+): RunManifest {
   const { run, repository, deadlineMs } = context;
   if (run.metadata.deletionTimestamp !== undefined || run.spec.cancel === true) {
     throw new GatewayFailure(
@@ -127,7 +131,7 @@ function manifestOf(context: RunContext, step: string, generation: number, reque
     ...(payload !== undefined && { payload }),
   };
   const options = { waitForChildren, timeoutMs, concurrencyLimit, idempotent, deadlineMs };
-  return eventRun(run, { step, generation, slug: repository.slug, event, ...options });
+  return eventRun(run, { ...place, slug: repository.slug, event, ...options });
 }
 
 function conflict({ metadata }: LiveRun, message: string): GatewayFailure {

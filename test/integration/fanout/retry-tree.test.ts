@@ -222,6 +222,30 @@ describe('the retry of a run that waits for a fan-out in the middle', () => {
     });
   });
 
+  test('given a new commit that sends another event, then the old fan-out is canceled, and its successor alone counts', async () => {
+    const world = await worldOf(inTheMiddle);
+    const root = await world.run({ workflow });
+    const failed = await world.phase(root, 'Failed');
+    const [old] = await world.children(failed);
+    await world.replay('app-two', 'succeed');
+    await world.push('core-lib', inTheMiddle.replace('event_type: built', 'event_type: built, payload: {fixed: true}'));
+
+    await annotate(world, failed, '2026-01-01T00:00:00Z');
+    await answered(world, failed, '2026-01-01T00:00:00Z');
+    const again = await world.phase(root, 'Succeeded');
+
+    expect(again.status).toMatchObject({ treeSummary: { total: 2, completed: 2 } });
+    expect(again.status?.revision).not.toBe(failed.status?.revision);
+    expect(again.status?.detailedErrors).toBeUndefined();
+    const sent = (await world.children(root)).filter(({ spec }) => spec.parent?.step === 'emit');
+    expect(sent.map(({ spec }) => spec.event?.payload ?? {})).toEqual(expect.arrayContaining([{}, { fixed: true }]));
+    expect(sent).toHaveLength(2);
+    // It had ended already, so that nothing of it had to be canceled, and nothing of it was repeated.
+    const before = await world.get(old!);
+    expect(before.status).toMatchObject({ phase: 'Failed', childrenSummary: { completed: 1, failed: 1 } });
+    expect(before.status?.retry).toBeUndefined();
+  });
+
   test('given a fan-out that nobody waited for, then the run stays Succeeded, and what failed below it is repeated', async () => {
     const world = await worldOf(
       inTheMiddle.replace('event_type: built', 'event_type: built, wait_for_children: false'),

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onTestFinished } from 'vitest';
-import { API_VERSION } from '../../../src/api/meta.ts';
+import { ANNOTATIONS, API_VERSION } from '../../../src/api/meta.ts';
 import { type TakoRepository, type TakoRun, takoRepositories, takoRuns } from '../../../src/api/resources.ts';
 import type { TakoRepositorySpec } from '../../../src/api/takorepository.ts';
 import { type Phase, type TakoRunSpec, TERMINAL_PHASES } from '../../../src/api/takorun.ts';
@@ -10,7 +10,7 @@ import type { KubeClient } from '../../../src/kube/client.ts';
 import { isApiError } from '../../../src/kube/errors.ts';
 import { controllerOf, events, type KubeEvent, type Live, type Pod, pods } from '../../../src/kube/objects.ts';
 import { type GitServer, startGitServer } from '../../fixtures/git-server/git-server.mjs';
-import { createRepository, type FileDescription } from '../../fixtures/git-server/repositories.mjs';
+import { addCommits, createRepository, type FileDescription } from '../../fixtures/git-server/repositories.mjs';
 import { until } from '../../fixtures/until.ts';
 import { createNamespace, testClient } from '../fixture.ts';
 import { startTestOperator, type TestOperator } from '../test-operator.ts';
@@ -28,6 +28,8 @@ export interface World {
   operator: TestOperator;
   /** Makes the Git repository acme/<name> with this tako.yml, and its TakoRepository. Gives the commit. */
   repository(name: string, file: string | null, options?: RepositoryOptions): Promise<string>;
+  /** Commits another tako.yml to acme/<name>, and waits until its TakoRepository shows that commit. */
+  push(name: string, file: string): Promise<void>;
   /** Waits until a TakoRepository is ready. */
   ready(name: string, namespace?: string): Promise<void>;
   /** Applies a run. */
@@ -98,6 +100,16 @@ export async function createWorld({
       };
       await client.create(takoRepositories, object as TakoRepository);
       return commits[0]!;
+    },
+    async push(name, file) {
+      const directory = path.join(root, `acme/${name}.git`);
+      const { commits } = await addCommits(directory, [{ files: { 'tako.yml': file } }]);
+      const annotations = { [ANNOTATIONS.reconcileRequestedAt]: commits[0]! };
+      await client.mergePatch(takoRepositories, { namespace, name }, { metadata: { annotations } });
+      await until(`${name} to show the new commit`, async () => {
+        const { status } = await client.get(takoRepositories, { namespace, name });
+        return status?.revision === commits[0];
+      });
     },
     async ready(name, home = namespace) {
       let last: Live<TakoRepository> | undefined;
