@@ -4,7 +4,7 @@ import { type TakoRun, takoRuns } from '../../../src/api/resources.ts';
 import type { TakoRunSpec } from '../../../src/api/takorun.ts';
 import { childName } from '../../../src/fanout/names.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
-import type { KubeObject, Live } from '../../../src/kube/objects.ts';
+import { configMaps, type KubeObject, type Live } from '../../../src/kube/objects.ts';
 import { until } from '../../fixtures/until.ts';
 import { createNamespace, testClient } from '../fixture.ts';
 import { clientAs, installPolicies, isRefused, personIn } from '../people.ts';
@@ -39,7 +39,15 @@ function runIn(namespace: string, spec: TakoRunSpec, metadata: Partial<KubeObjec
   return { apiVersion: API_VERSION, kind: 'TakoRun', metadata: { ...named, namespace, ...metadata }, spec };
 }
 
-async function people(): Promise<{ admin: KubeClient; alice: KubeClient; namespace: string }> {
+interface People {
+  readonly admin: KubeClient;
+  readonly alice: KubeClient;
+  readonly namespace: string;
+  /** A child's place below a run that is there: what belongs to none is soon collected as garbage. */
+  readonly below: { readonly parent: NonNullable<TakoRunSpec['parent']>; readonly owner: typeof owner };
+}
+
+async function people(): Promise<People> {
   const admin = testClient();
   const namespace = await createNamespace(admin);
   const alice = await editor(admin, namespace);
@@ -47,7 +55,10 @@ async function people(): Promise<{ admin: KubeClient; alice: KubeClient; namespa
     await alice.close();
     await admin.close();
   });
-  return { admin, alice, namespace };
+  const { name, uid } = (await admin.create(takoRuns, runIn(namespace, { workflow }))).metadata;
+  const run = { namespace, name, uid };
+  const below = { parent: { run, root: run, depth: 1 }, owner: { ...owner, name, uid } };
+  return { admin, alice, namespace, below };
 }
 
 describe('a person who may edit runs', () => {
@@ -74,10 +85,10 @@ describe('a person who may edit runs', () => {
   });
 
   test('given a child, then neither its place nor its owner can be taken away, and the rest is as with any run', async () => {
-    const { admin, alice, namespace } = await people();
+    const { admin, alice, namespace, below } = await people();
     const child = await admin.create(
       takoRuns,
-      runIn(namespace, { workflow, parent: place }, { ownerReferences: [owner] }),
+      runIn(namespace, { workflow, parent: below.parent }, { ownerReferences: [below.owner] }),
     );
     const ref = { namespace, name: child.metadata.name };
     const free = alice.mergePatch(takoRuns, ref, { metadata: { ownerReferences: null } });
@@ -88,14 +99,19 @@ describe('a person who may edit runs', () => {
   });
 
   test('given ordinary runs, then creating, applying, suspending, canceling and deleting them goes as ever', async () => {
-    const { alice, namespace } = await people();
+    const { admin, alice, namespace } = await people();
+    const config = await admin.create(configMaps, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'config', namespace },
+    });
     const manifest = {
       apiVersion: API_VERSION,
       kind: 'TakoRun' as const,
       metadata: {
         name: 'ordinary',
         namespace,
-        ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'x', uid: 'x' }],
+        ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'config', uid: config.metadata.uid }],
       },
       spec: { workflow, suspend: true },
     };
@@ -112,15 +128,14 @@ describe('a person who may edit runs', () => {
 
 describe('those who keep trees', () => {
   test('given the rights of the operator, then it sets both', async () => {
-    const { admin, namespace } = await people();
+    const { namespace, below } = await people();
     const operator = clientAs(OPERATOR);
     onTestFinished(() => operator.close());
     const run = await operator.create(
       takoRuns,
-      runIn(namespace, { workflow, parent: place }, { ownerReferences: [owner] }),
+      runIn(namespace, { workflow, parent: below.parent }, { ownerReferences: [below.owner] }),
     );
-    expect(run.spec.parent).toEqual(place);
-    await admin.delete(takoRuns, { namespace, name: run.metadata.name });
+    expect(run).toMatchObject({ metadata: { ownerReferences: [below.owner] }, spec: { parent: below.parent } });
   });
 
   test('given a run that is deleted without its children, then the garbage collector may take it off them', async () => {
