@@ -19,6 +19,7 @@ export default defineConfig({
             'test/fixtures/**/*.test.ts',
           ],
           testTimeout: 30_000,
+          expect: { poll: { timeout: 25_000 } },
         },
       },
       {
@@ -27,6 +28,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           globalSetup: ['test/integration/global-setup.ts'],
           testTimeout: 60_000,
+          expect: { poll: { timeout: 30_000 } },
           hookTimeout: 60_000,
         },
       },

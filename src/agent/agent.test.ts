@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -101,7 +102,7 @@ async function run(options: Options = {}): Promise<Run> {
   const lines: string[] = [];
   await using container = prepareContainer({ shell: 'dash' });
   symlinkSync(container.io, at('io/step-0'));
-  if (options.withoutLoop !== true) container.startLoop();
+  const logged = options.withoutLoop === true ? undefined : once(container.startLoop(), 'close');
   options.onStart?.(at('workspace'));
   const result = await runAgent({
     assignment,
@@ -118,6 +119,8 @@ async function run(options: Options = {}): Promise<Run> {
     print: line => lines.push(line),
   });
   const held = await isHeld(container.processes);
+  // The log is complete when nobody is left to write to it.
+  if (!held) await logged;
   const message = readFileSync(at('termination-log'), 'utf8');
   return { result, message, lines, log: container.log().toString('utf8'), held };
 }

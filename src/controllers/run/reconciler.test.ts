@@ -161,6 +161,27 @@ describe('the reconciler of runs', () => {
     expect(admission.runningOf(parent.metadata.uid)).toBe(1);
   });
 
+  it('given a run between two attempts at the start, then it has no place: it asks for one again', async () => {
+    const { put, pods, reconcile, admission } = await harness();
+    const parent = put(eventRun({ spec: { concurrencyLimit: 1 } }));
+    const reference = { namespace: 'team', name: parent.metadata.name, uid: parent.metadata.uid };
+    const attempts = [
+      {
+        number: 1,
+        podName: 'lost',
+        podUID: 'lost',
+        startTime: '2026-01-01T00:00:00Z',
+        completionTime: '2026-01-01T00:00:59Z',
+      },
+    ];
+    const run = put(
+      workflowRun({ parent: { run: reference, root: reference }, status: { phase: 'Pending', attempts } }),
+    );
+    pods.set(observedPod({ run, uid: 'lost', phase: 'Failed' }));
+    await reconcile(parent);
+    expect(admission.runningOf(parent.metadata.uid)).toBe(0);
+  });
+
   it('given an event run with many children, then they are looked at once an interval', async () => {
     const { put, runs, reconcile, clock, server } = await harness();
     const parent = put(eventRun({ status: { phase: 'Waiting', fanOut: { expanded: true, triggeredCount: 300 } } }));

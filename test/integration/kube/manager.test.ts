@@ -112,7 +112,7 @@ describe('an operator of two replicas', () => {
     const { client, namespace } = cluster;
     const replica = startReplica('third');
     await createParents(40, 41);
-    await until('its children', () => replica.creations.length === 2, { timeoutMs: 20_000 });
+    await until('its children', () => replica.creations.length === 2);
     const { name } = parseKey(`${namespace}/parent-40-a`);
     await client.delete(configMaps, { namespace, name });
     await until('it to be back', () => replica.creations.length === 3);

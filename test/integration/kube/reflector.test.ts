@@ -105,7 +105,7 @@ describe('1,200 ConfigMaps', () => {
       },
     };
     const { events, listed, ended } = reflectType(forgetful, takoRuns);
-    await until('the second list', () => listed.length === 2, { timeoutMs: 20_000 });
+    await until('the second list', () => listed.length === 2);
     expect(ended).toEqual(['gone']);
     expect(listed).toEqual([0, 0]);
     await client.create(takoRuns, {
@@ -114,7 +114,7 @@ describe('1,200 ConfigMaps', () => {
       metadata: { namespace, name: 'live-2' },
       spec: { workflow: { repositoryRef: { name: 'none' }, name: 'none' } },
     });
-    await until('the event', () => events.length === 1, { timeoutMs: 20_000 });
+    await until('the event', () => events.length === 1);
     await client.delete(takoRuns, { namespace, name: 'live-2' });
   });
 });
@@ -135,7 +135,7 @@ describe('connections', () => {
       line.cut();
       const metadata = { namespace, name: `live-cut-${i}`, labels: { shaky: '' } };
       await client.create(configMaps, { ...configMap(namespace, ''), metadata });
-      await until(`event ${i}`, () => events.length === i + 1, { timeoutMs: 20_000 });
+      await until(`event ${i}`, () => events.length === i + 1);
     }
     expect(store.size).toBe(5);
     expect(listed).toEqual([0]);
@@ -162,7 +162,7 @@ describe('connections', () => {
     await until('the first event', () => events.length === 1);
     line.mute();
     await create('live-mute');
-    await until('the second event', () => events.length === 2, { timeoutMs: 20_000 });
+    await until('the second event', () => events.length === 2);
     expect(listed).toEqual([0]);
     expect(ended).toContain('transient');
     await reflector.stop();

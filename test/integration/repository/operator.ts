@@ -126,7 +126,7 @@ export async function startRepositoryOperator({ gitTimeoutMs = 20_000 } = {}): P
           found = items.find(event => event.reason === reason && event.regarding?.name === name);
           return found !== undefined;
         },
-        { timeoutMs: 10_000, everyMs: 50 },
+        { everyMs: 50 },
       );
       return found!;
     },

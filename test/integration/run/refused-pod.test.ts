@@ -73,7 +73,7 @@ describe('a Pod that the API server does not take', () => {
     expect(status?.queuedTime).toBeDefined();
     await created.event(run, 'QuotaExceeded');
     await client.delete(resourceQuotas, { namespace, name: 'pods' });
-    await until('the Pod', async () => (await created.pods(run)).length === 1, { timeoutMs: 25_000, everyMs: 100 });
+    await until('the Pod', async () => (await created.pods(run)).length === 1, { everyMs: 100 });
   });
 
   test('given a service account that does not exist, then the run waits for it, and starts when it is there', async () => {
@@ -89,7 +89,7 @@ describe('a Pod that the API server does not take', () => {
       kind: 'ServiceAccount',
       metadata: { name: 'builder', namespace: created.namespace },
     });
-    await until('the Pod', async () => (await created.pods(run)).length === 1, { timeoutMs: 15_000 });
+    await until('the Pod', async () => (await created.pods(run)).length === 1);
   });
 
   test('given a service account that never comes, then the run fails in time', async () => {

@@ -115,7 +115,7 @@ describe('a run of a workflow', () => {
     await world.operator.stop();
     await world.client.delete(takoRuns, { namespace: world.namespace, name: run.metadata.name });
     await restart(world);
-    await until('the Pod to be gone', async () => (await world.pods()).length === 0, { timeoutMs: 20_000 });
+    await until('the Pod to be gone', async () => (await world.pods()).length === 0);
   });
 
   test('given a cancel, then the Pod ends and the run is Canceled', async () => {
@@ -208,7 +208,7 @@ describe('a run of a workflow', () => {
     const run = await world.run({ workflow, ttlSecondsAfterFinished: 1 });
     await world.kubelet.finish(await world.pod(run), {});
     await until('the run to be gone', () => gone(world.get(run)));
-    await until('its Pod to be gone', async () => (await world.pods()).length === 0, { timeoutMs: 20_000 });
+    await until('its Pod to be gone', async () => (await world.pods()).length === 0);
   });
 });
 
