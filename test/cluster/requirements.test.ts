@@ -40,15 +40,15 @@ describe('missing', () => {
 
   test('given a user who is not root and has no Go, then both are named at once', () => {
     const { problems } = missing(machine({ root: false, go: undefined }), 'control-plane');
-    expect(problems).toEqual([expect.stringContaining('root'), expect.stringMatching(/Go 1\.26.*go\.dev\/dl/)]);
+    expect(problems).toEqual([expect.stringContaining('root'), expect.stringMatching(/Go 1\.24.*go\.dev\/dl/)]);
   });
 
   test.each([
     ['1.19.8', true],
     ['1.9', true],
-    ['1.25.99', true],
-    ['1.26', false],
-    ['1.26rc1', false],
+    ['1.23.99', true],
+    ['1.24', false],
+    ['1.24rc1', false],
     ['1.26.8', false],
     ['2.0', false],
   ])('given Go %s, then that it is too old is %s', (go, tooOld) => {

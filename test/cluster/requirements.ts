@@ -5,7 +5,7 @@ import type { Log } from './log.ts';
 import type { Mode } from './state.ts';
 
 /** The oldest Go that builds the modules below `go/`. */
-export const GO_VERSION = '1.26';
+export const GO_VERSION = '1.24';
 
 /** A Debian package, and what shows that it is there: a command, or a path. */
 interface Package {
