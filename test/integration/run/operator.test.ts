@@ -63,7 +63,7 @@ test('given the program, when it is told to end, then it ends in good order', as
   });
   await started.promise;
   child.kill('SIGTERM');
-  expect(await once(child, 'exit')).toEqual([0, null]);
+  expect(await once(child, 'close')).toEqual([0, null]);
   expect(lines.at(-1)).toMatchObject({ msg: 'stopped', outcome: 'stopped' });
 });
 
