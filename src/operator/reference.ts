@@ -74,10 +74,13 @@ function defaultOf({ type }: Variable, fallback: unknown): string {
   return `\`${type === 'string' && typeof fallback === 'number' ? formatDuration(fallback) : fallback}\``;
 }
 
+/** Nothing is scraped here: the names of the metrics are all that is wanted. */
+const EMPTY_QUEUE = { counts: () => [], running: () => new Map() };
+
 /** The operator's own metrics; those of Node.js and the process come from prom-client, whose version decides. */
 function metricsReference(): string {
   const { registry } = createMetrics();
-  observeQueue(registry, { counts: () => [], running: () => new Map() }, systemClock);
+  observeQueue(registry, EMPTY_QUEUE, systemClock);
   const own = registry.getMetricsAsArray().filter(({ name }) => !/^(process|nodejs)_/.test(name));
   const rows = own.map(({ name, type, help }) => [
     `\`${name}\``,

@@ -272,7 +272,12 @@ export const REFUSED: readonly RefusedScript[] = [
     `sudo -Es ${V}`,
   ]),
   ...refused('arguments of find', [`find . -name ${V}`, `find ${V} -type f`]),
-  ...refused('name of a command', [`find . -exec ${V} {} \\;`, `find . -ok "${V}" \\;`]),
+  ...refused('name of a command', [
+    `find . -exec ${V} {} \\;`,
+    `find . -ok "${V}" \\;`,
+    `cat <(${V})`,
+    `tee >("${V}" x)`,
+  ]),
   ...refused('in a script of sed', [
     `sed ${V}`,
     `sed $x "s/a/${V}/" f`,
