@@ -1,6 +1,6 @@
 import { LABELS, MANAGED_BY } from '../api/meta.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isApiError } from '../kube/errors.ts';
+import { isApiError, undefinedWhen } from '../kube/errors.ts';
 import { type ObjectRef, type Secret, secrets } from '../kube/objects.ts';
 import type { Certificates } from './certificates.ts';
 
@@ -45,13 +45,8 @@ export function secretCertificateStore(
 
   return {
     get: async signal => {
-      try {
-        const secret = await client.get(secrets, ref, { signal });
-        return { certificates: certificatesOf(secret), version: secret.metadata.resourceVersion };
-      } catch (error) {
-        if (isApiError(error, 'notFound')) return undefined;
-        throw error;
-      }
+      const secret = await undefinedWhen(client.get(secrets, ref, { signal }), 'notFound');
+      return secret && { certificates: certificatesOf(secret), version: secret.metadata.resourceVersion };
     },
     create: (certificates, signal) =>
       unless('alreadyExists', () => client.create(secrets, secretOf(certificates), { signal })),

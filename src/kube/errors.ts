@@ -74,6 +74,19 @@ export function isApiError(error: unknown, ...classes: ErrorClass[]): error is A
   return error instanceof ApiError && (classes.length === 0 || classes.includes(error.class));
 }
 
+/** What a call gives, or undefined when it fails with an ApiError of one of these classes: `await undefinedWhen(client.get(...), 'notFound')`. */
+export async function undefinedWhen<T>(
+  call: Promise<T>,
+  ...classes: [ErrorClass, ...ErrorClass[]]
+): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (isApiError(error, ...classes)) return undefined;
+    throw error;
+  }
+}
+
 /** A metav1.Status, or whatever else an API server or a proxy before it may send. */
 interface StatusBody {
   kind?: unknown;

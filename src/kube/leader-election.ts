@@ -1,7 +1,7 @@
 import type { KubeClient } from './client.ts';
 import type { Clock } from './clock.ts';
 import { systemClock } from './clock.ts';
-import { isApiError } from './errors.ts';
+import { isApiError, undefinedWhen } from './errors.ts';
 import type { LeaseHolder } from './lease-record.ts';
 import { holderOf, mayTake, released, taken, transitionsOf } from './lease-record.ts';
 import type { Logger } from './logger.ts';
@@ -117,12 +117,11 @@ export function createLeaderElector(options: LeaderElectionOptions): LeaderElect
   };
 
   const read = async (signal: AbortSignal): Promise<Live<Lease> | undefined> => {
-    try {
-      return observe(await client.get(leases, { namespace, name }, { signal, urgent: true, attempts: 1 }));
-    } catch (error) {
-      if (isApiError(error, 'notFound')) return undefined;
-      throw error;
-    }
+    const lease = await undefinedWhen(
+      client.get(leases, { namespace, name }, { signal, urgent: true, attempts: 1 }),
+      'notFound',
+    );
+    return lease && observe(lease);
   };
 
   /** False: another was faster. */

@@ -38,14 +38,19 @@ export function toController<T extends Stored & { metadata: ObjectMeta }>(
     if (owner === undefined || owner.kind !== kind || owner.apiVersion !== apiVersion) return [];
     return [keyOf({ name: owner.name, namespace: object.metadata.namespace })];
   };
+  return toKeys(ownerKey);
+}
+
+/** Maps a transition to the keys that the object names, before it and after it. */
+export function toKeys<T extends Stored>(keysOf: (object: T) => readonly string[]): KeyMapper<T> {
   return event => {
     switch (event.type) {
       case 'added':
-        return ownerKey(event.object);
+        return keysOf(event.object);
       case 'deleted':
-        return ownerKey(event.old);
+        return keysOf(event.old);
       case 'updated':
-        return new Set([...ownerKey(event.old), ...ownerKey(event.object)]);
+        return new Set([...keysOf(event.old), ...keysOf(event.object)]);
     }
   };
 }

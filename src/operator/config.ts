@@ -43,12 +43,14 @@ function listVariable<const Word extends string = string>(
 
 const SCHEMES = ['https', 'http', 'ssh', 'file'] as const;
 
-const port = (fallback: number, description: string) =>
-  z.coerce.number().int().min(0).max(65_535).default(fallback).describe(description);
+/** A variable that holds a whole number from `min` to `max`. */
+const numberVariable = (min: number, max: number, fallback: number, description: string) =>
+  z.coerce.number().int().min(min).max(max).default(fallback).describe(description);
+
+const port = (fallback: number, description: string) => numberVariable(0, 65_535, fallback, description);
 
 /** A variable that limits how many of something there may be at once; 0 is no limit. */
-const limitVariable = (fallback: number, description: string) =>
-  z.coerce.number().int().min(0).max(1_000_000).default(fallback).describe(description);
+const limitVariable = (fallback: number, description: string) => numberVariable(0, 1_000_000, fallback, description);
 
 /** The operator's settings, all by environment variables. docs/reference/configuration.md is generated from this. */
 export const configSchema = z.object({
@@ -101,48 +103,42 @@ export const configSchema = z.object({
     DEFAULT_RUN_OPTIONS.startTimeoutMs,
     'How long a Pod may fail to start a container (image, Secret, no node) before its run fails.',
   ),
-  TAKO_BREAKER_FAILURES: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(1_000)
-    .default(DEFAULT_BREAKER_POLICY.failures)
-    .describe('Runs of a workflow in a row that cannot be executed until its breaker opens; 0: it never does.'),
+  TAKO_BREAKER_FAILURES: numberVariable(
+    0,
+    1_000,
+    DEFAULT_BREAKER_POLICY.failures,
+    'Runs of a workflow in a row that cannot be executed until its breaker opens; 0: it never does.',
+  ),
   TAKO_BREAKER_OPEN: durationVariable(
     DEFAULT_BREAKER_POLICY.openMs,
     'How long an open breaker refuses runs before some are tried again.',
   ),
-  TAKO_BREAKER_TRIALS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(100)
-    .default(DEFAULT_BREAKER_POLICY.trials)
-    .describe('Runs at once that a half-open breaker lets through, and successes that close it.'),
+  TAKO_BREAKER_TRIALS: numberVariable(
+    1,
+    100,
+    DEFAULT_BREAKER_POLICY.trials,
+    'Runs at once that a half-open breaker lets through, and successes that close it.',
+  ),
   TAKO_POD_RETENTION: durationVariable(
     DEFAULT_RUN_OPTIONS.podRetentionMs,
     'How long a finished Pod stays for kubectl logs.',
   ),
-  TAKO_RETAINED_PER_NAMESPACE: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(1_000)
-    .default(DEFAULT_RUN_OPTIONS.retainedPerNamespace)
-    .describe(
-      'How many failed workspaces a namespace may keep for people at once (spec.workspace.retain). The next one is not kept. 0: none.',
-    ),
+  TAKO_RETAINED_PER_NAMESPACE: numberVariable(
+    0,
+    1_000,
+    DEFAULT_RUN_OPTIONS.retainedPerNamespace,
+    'How many failed workspaces a namespace may keep for people at once (spec.workspace.retain). The next one is not kept. 0: none.',
+  ),
   TAKO_CHILDREN_TTL: durationVariable(
     DEFAULT_RUN_OPTIONS.childrenTtlMs,
     'How long children stay after the root of their tree ended.',
   ),
-  TAKO_TREE_BUDGET: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(1_000_000)
-    .default(DEFAULT_RUN_OPTIONS.treeBudget)
-    .describe('How many runs of workflows a tree may have below its root. An event that would add more fails.'),
+  TAKO_TREE_BUDGET: numberVariable(
+    1,
+    1_000_000,
+    DEFAULT_RUN_OPTIONS.treeBudget,
+    'How many runs of workflows a tree may have below its root. An event that would add more fails.',
+  ),
   TAKO_CONCURRENCY: limitVariable(500, 'How many runs may have a Pod at once in all namespaces. 0: no limit.'),
   TAKO_NAMESPACE_CONCURRENCY: limitVariable(0, 'The same for each namespace. 0: no limit.'),
   TAKO_REPOSITORY_CONCURRENCY: limitVariable(
@@ -157,38 +153,20 @@ export const configSchema = z.object({
     .describe(
       'Runs with a fan-out that waits before the last step keep their Pod: at most this part of the Pods of their namespace.',
     ),
-  TAKO_WAITING_PODS_MIN: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(10_000)
-    .default(4)
-    .describe('As many such runs a namespace may always have.'),
+  TAKO_WAITING_PODS_MIN: numberVariable(1, 10_000, 4, 'As many such runs a namespace may always have.'),
   TAKO_CLEANUP_INTERVAL: durationVariable(
     600_000,
     'Time between two looks for what is left of deleted runs. An orphan is removed at the second look. 0s: never.',
   ),
-  TAKO_RUN_WORKERS: z.coerce.number().int().min(1).max(256).default(16).describe('Runs reconciled at the same time.'),
-  TAKO_REPOSITORY_WORKERS: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(64)
-    .default(16)
-    .describe('Repositories looked at at the same time.'),
+  TAKO_RUN_WORKERS: numberVariable(1, 256, 16, 'Runs reconciled at the same time.'),
+  TAKO_REPOSITORY_WORKERS: numberVariable(1, 64, 16, 'Repositories looked at at the same time.'),
   TAKO_API_QPS: z.coerce
     .number()
     .min(1)
     .max(10_000)
     .default(50)
     .describe('Requests a second to the API server, on average.'),
-  TAKO_API_BURST: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(10_000)
-    .default(100)
-    .describe('Requests at once after a quiet time.'),
+  TAKO_API_BURST: numberVariable(1, 10_000, 100, 'Requests at once after a quiet time.'),
 });
 
 export type Config = z.infer<typeof configSchema>;

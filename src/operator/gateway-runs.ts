@@ -8,7 +8,7 @@ import { tellOfRetry } from '../controllers/run/tell-of-retry.ts';
 import { countedFrom, inheritedDeadline, runDeadline, startedAt } from '../fanout/deadline.ts';
 import type { GatewayRuns } from '../gateway/runs.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isApiError } from '../kube/errors.ts';
+import { undefinedWhen } from '../kube/errors.ts';
 import { configMaps, keyOf } from '../kube/objects.ts';
 import type { ReadonlyStore } from '../kube/store.ts';
 
@@ -47,11 +47,11 @@ export function createGatewayRuns({ client, runs, repositories, defaultTimeoutMs
         }),
       };
     },
-    get: (ref, signal) => undefinedWhen('notFound', client.get(takoRuns, ref, { signal })) as never,
+    get: (ref, signal) => undefinedWhen(client.get(takoRuns, ref, { signal }), 'notFound') as never,
     create: (manifest, signal) =>
-      undefinedWhen('alreadyExists', client.create(takoRuns, manifest as TakoRun, { signal })) as never,
+      undefinedWhen(client.create(takoRuns, manifest as TakoRun, { signal }), 'alreadyExists') as never,
     cancel: (ref, signal) => runner.cancel(ref, { signal }),
-    retry: (ref, order, signal) => undefinedWhen('notFound', tellOfRetry(client, ref, { ...order, signal })) as never,
+    retry: (ref, order, signal) => undefinedWhen(tellOfRetry(client, ref, { ...order, signal }), 'notFound') as never,
     async waitForRun(ref, condition, signal) {
       const key = keyOf(ref);
       const current = () => runs.get(key) as never;
@@ -69,9 +69,9 @@ export function createGatewayRuns({ client, runs, repositories, defaultTimeoutMs
       });
       return current();
     },
-    getConfigMap: (ref, signal) => undefinedWhen('notFound', client.get(configMaps, ref, { signal })),
+    getConfigMap: (ref, signal) => undefinedWhen(client.get(configMaps, ref, { signal }), 'notFound'),
     createConfigMap: async (configMap, signal) =>
-      (await undefinedWhen('alreadyExists', client.create(configMaps, configMap, { signal }))) !== undefined,
+      (await undefinedWhen(client.create(configMaps, configMap, { signal }), 'alreadyExists')) !== undefined,
   };
 }
 
@@ -91,13 +91,4 @@ function createWaiters(): { add(key: string, callback: () => void): () => void; 
       for (const callback of [...(byKey.get(key) ?? [])]) callback();
     },
   };
-}
-
-async function undefinedWhen<T>(errorClass: 'notFound' | 'alreadyExists', call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call;
-  } catch (error) {
-    if (isApiError(error, errorClass)) return undefined;
-    throw error;
-  }
 }

@@ -1,19 +1,14 @@
 import type { SecretReader } from '../controllers/repository/secret.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isApiError } from '../kube/errors.ts';
+import { undefinedWhen } from '../kube/errors.ts';
 import { secrets } from '../kube/objects.ts';
 
 /** Reads Secrets from the API server each time: they are never kept. */
 export function createSecretReader(client: Pick<KubeClient, 'get'>): SecretReader {
   return {
     async read(namespace, name, signal) {
-      try {
-        const secret = await client.get(secrets, { namespace, name }, { signal });
-        return decode(secret.data);
-      } catch (error) {
-        if (isApiError(error, 'notFound')) return undefined;
-        throw error;
-      }
+      const secret = await undefinedWhen(client.get(secrets, { namespace, name }, { signal }), 'notFound');
+      return secret && decode(secret.data);
     },
   };
 }

@@ -11,15 +11,18 @@ function withoutTerminal(command: string, script: string): string[] {
   return [...words.filter(word => word !== '-it'), '-c', script];
 }
 
+const CLAIM = {
+  spec: {
+    accessModes: ['ReadWriteOnce'],
+    storageClassName: 'local-path',
+    resources: { requests: { storage: '16Mi' } },
+  },
+};
+
 describe('the cleanup', () => {
   test('given a run that is deleted with --cascade=orphan, then the operator has the rights to remove what it leaves', async ({
     tako,
   }) => {
-    const spec = {
-      accessModes: ['ReadWriteOnce'],
-      storageClassName: 'local-path',
-      resources: { requests: { storage: '16Mi' } },
-    };
     const run = await tako.steps([
       { run: 'head -c 9000 /dev/zero | tr "\\0" x', produces: { outputs: { text: 'from_stdout' } } },
     ]);
@@ -34,7 +37,7 @@ describe('the cleanup', () => {
         namespace: tako.namespace,
         labels: { [LABELS.managedBy]: MANAGED_BY, [LABELS.pod]: 'a-pod-that-is-no-more' },
       },
-      spec,
+      ...CLAIM,
     });
     await tako.kubectl('delete', 'takorun', run.name, '--cascade=orphan');
     await tako.wait(
@@ -94,13 +97,8 @@ describe('a retained workspace', () => {
   test('given a volume claim and a run that is canceled afterwards, then its Pod goes at once, and the claim with it', async ({
     tako,
   }) => {
-    const spec = {
-      accessModes: ['ReadWriteOnce'],
-      storageClassName: 'local-path',
-      resources: { requests: { storage: '16Mi' } },
-    };
     const run = await tako.steps(['echo kept >file; exit 1'], {
-      run: { workspace: { volumeClaimTemplate: { spec }, retain: { policy: 'OnFailure', duration: '10m' } } },
+      run: { workspace: { volumeClaimTemplate: CLAIM, retain: { policy: 'OnFailure', duration: '10m' } } },
     });
     const { retainedWorkspace } = (await run.ended()).status ?? {};
     const shown = withoutTerminal(retainedWorkspace?.command ?? '', 'cat /workspace/file');

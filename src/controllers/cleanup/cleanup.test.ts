@@ -1,9 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { startApiServer } from '../../../test/fixtures/api-server/server.ts';
+import { startServerAndClient } from '../../../test/fixtures/api-server/client.ts';
 import { createFakeClock } from '../../../test/fixtures/fake-clock.ts';
 import { until } from '../../../test/fixtures/until.ts';
 import { API_VERSION, EVENT_CLAIM_COMPONENT, LABELS, MANAGED_BY, TRACKING_FINALIZER } from '../../api/meta.ts';
-import { createKubeClient } from '../../kube/client.ts';
 import type { EventInput } from '../../kube/event-record.ts';
 import type { Logger } from '../../kube/logger.ts';
 import { noMetrics } from '../../kube/metrics.ts';
@@ -14,12 +13,7 @@ import { finishedPod, running, workflowRun } from '../run/testing/builders.ts';
 import { type CleanupOptions, createCleanup, createCleanupController } from './cleanup.ts';
 
 async function harness() {
-  const server = await startApiServer();
-  const client = createKubeClient(server.config, { qps: 1_000, burst: 1_000 });
-  onTestFinished(async () => {
-    await client.close();
-    await server.close();
-  });
+  const { server, client } = await startServerAndClient();
   const clock = createFakeClock('2026-01-01T00:01:00Z');
   const runs = createStore<LiveRun>();
   const pods = createStore<ObservedPod>();

@@ -37,6 +37,7 @@ export interface ObserveContext {
 type Search = (known: Known, now: number, context: ObserveContext, signal: AbortSignal) => Promise<Suspect[]>;
 
 const OURS = { [LABELS.managedBy]: MANAGED_BY };
+const CLAIMS = { ...OURS, [LABELS.component]: EVENT_CLAIM_COMPONENT };
 
 /**
  * Where orphans are looked for: Pods in the store that the operator has anyway, the rest in lists, page by page and mostly without content, so
@@ -52,34 +53,36 @@ export const SEARCHES: Readonly<Record<CleanupKind, Search>> = {
       return suspectWorkspace(pod, run, now) ?? [];
     }),
 
-  async persistentvolumeclaims(known, _, { client, namespaces }, signal) {
-    const found: Suspect[] = [];
-    for (const selection of selections(namespaces, OURS, signal)) {
-      for await (const { items } of client.listMetadata(persistentVolumeClaims, selection))
-        found.push(...items.flatMap(claim => suspectVolumeClaim(claim, known) ?? []));
-    }
-    return found;
-  },
+  persistentvolumeclaims: (known, _, { client, namespaces }, signal) =>
+    inPages(
+      selections(namespaces, OURS, signal).map(selection => client.listMetadata(persistentVolumeClaims, selection)),
+      claim => suspectVolumeClaim(claim, known),
+    ),
 
-  async configmaps(known, _, { client, namespaces }, signal) {
-    const found: Suspect[] = [];
-    for (const selection of selections(namespaces, OURS, signal)) {
-      for await (const { items } of client.listMetadata(configMaps, selection))
-        found.push(...items.flatMap(configMap => suspectResult(configMap, known) ?? []));
-    }
-    return found;
-  },
+  configmaps: (known, _, { client, namespaces }, signal) =>
+    inPages(
+      selections(namespaces, OURS, signal).map(selection => client.listMetadata(configMaps, selection)),
+      configMap => suspectResult(configMap, known),
+    ),
 
-  async leases(known, now, { client, namespaces }, signal) {
-    const found: Suspect[] = [];
-    const labels = { ...OURS, [LABELS.component]: EVENT_CLAIM_COMPONENT };
-    for (const selection of selections(namespaces, labels, signal)) {
-      for await (const { items } of client.listAll(leases, selection))
-        found.push(...items.flatMap(lease => suspectClaim(lease, known, now) ?? []));
-    }
-    return found;
-  },
+  leases: (known, now, { client, namespaces }, signal) =>
+    inPages(
+      selections(namespaces, CLAIMS, signal).map(selection => client.listAll(leases, selection)),
+      lease => suspectClaim(lease, known, now),
+    ),
 };
+
+/** Goes through lists, one after the other and page by page. */
+async function inPages<T>(
+  lists: readonly AsyncIterable<{ readonly items: readonly T[] }>[],
+  suspectOf: (object: T) => Suspect | undefined,
+): Promise<Suspect[]> {
+  const found: Suspect[] = [];
+  for (const list of lists) {
+    for await (const { items } of list) found.push(...items.flatMap(object => suspectOf(object) ?? []));
+  }
+  return found;
+}
 
 /** One list over all namespaces, or one for each that is given. */
 function selections(

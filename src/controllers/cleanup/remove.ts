@@ -1,7 +1,7 @@
 import { TRACKING_FINALIZER } from '../../api/meta.ts';
 import { takoRuns } from '../../api/resources.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { isApiError } from '../../kube/errors.ts';
+import { isApiError, undefinedWhen } from '../../kube/errors.ts';
 import {
   type ConfigMap,
   configMaps,
@@ -104,12 +104,7 @@ async function findNamed<T extends KubeObject>(
   client: Client,
   signal: AbortSignal,
 ): Promise<Live<T> | undefined> {
-  try {
-    return await client.get(type, { namespace, name }, { signal });
-  } catch (error) {
-    if (isApiError(error, 'notFound')) return undefined;
-    throw error;
-  }
+  return await undefinedWhen(client.get(type, { namespace, name }, { signal }), 'notFound');
 }
 
 /** False: it is gone, or has changed since it was read. */

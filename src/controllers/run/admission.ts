@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from '../../kube/clock.ts';
+import { parseKey } from '../../kube/objects.ts';
 import { createQueue, type Queue, type QueueOptions } from '../../queue/queue.ts';
 
 /** Who may have a Pod now: the queue of runs, and the times at which a used-up quota is tried again. */
@@ -44,5 +45,5 @@ export function createAdmission({ limits, wake, clock }: AdmissionOptions): Admi
 }
 
 function namespaceOf(key: string): string {
-  return key.slice(0, key.indexOf('/'));
+  return parseKey(key).namespace ?? '';
 }

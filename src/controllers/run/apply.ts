@@ -2,12 +2,14 @@ import { API_VERSION, CHILDREN_FINALIZER, FIELD_MANAGER, LABELS, TRACKING_FINALI
 import { type TakoRun, takoRuns } from '../../api/resources.ts';
 import type { TakoRunStatus } from '../../api/takorun.ts';
 import { DEFAULT_TREE_BUDGET } from '../../fanout/budget.ts';
+import type { ObjectIdentity } from '../../fanout/objects.ts';
 import type { WorkflowRunner } from '../../fanout/runner.ts';
 import { type TreeWarning, treeWarnings } from '../../fanout/tree-warnings.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { type ApiError, isApiError } from '../../kube/errors.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import { controllerOf, type Pod, pods, type ResourceType } from '../../kube/objects.ts';
+import type { JsonPatchOperation } from '../../kube/options.ts';
 import { runConditions } from './conditions.ts';
 import type { Action, Decision } from './decision.ts';
 import type { LiveRun } from './observed.ts';
@@ -190,25 +192,8 @@ function refusalOf(error: ApiError): PodRefusal {
 }
 
 /** The one way to end a Pod's containers without deleting it: its time is up. A time limit may only be lowered, which this does. */
-async function stopPod(
-  client: Pick<KubeClient, 'jsonPatch'>,
-  pod: { namespace: string; name: string; uid: string },
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await client.jsonPatch(
-      pods,
-      pod,
-      [
-        { op: 'test', path: '/metadata/uid', value: pod.uid },
-        { op: 'add', path: '/spec/activeDeadlineSeconds', value: 1 },
-      ],
-      { signal, fieldManager: FIELD_MANAGER },
-    );
-  } catch (error) {
-    // 422: the Pod is another one by now.
-    if (!isApiError(error, 'notFound', 'invalid')) throw error;
-  }
+async function stopPod(client: Pick<KubeClient, 'jsonPatch'>, pod: ObjectIdentity, signal: AbortSignal): Promise<void> {
+  await patchOne(client, pods, pod, [{ op: 'add', path: '/spec/activeDeadlineSeconds', value: 1 }], signal);
 }
 
 /** Keeps a run until its children in other namespaces are gone. A conflict is thrown: the run changed, decide anew. */
@@ -234,10 +219,7 @@ export async function releasePod(
   if (await dropFinalizer(client, pods, pod, TRACKING_FINALIZER, signal)) released.add(pod.uid);
 }
 
-interface Held {
-  readonly namespace: string;
-  readonly name: string;
-  readonly uid: string;
+interface Held extends ObjectIdentity {
   readonly finalizers: readonly string[];
 }
 
@@ -245,27 +227,34 @@ interface Held {
 async function dropFinalizer(
   client: Pick<KubeClient, 'jsonPatch'>,
   type: ResourceType<Pod> | ResourceType<TakoRun>,
-  { namespace, name, uid, finalizers }: Held,
+  held: Held,
   finalizer: string,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const position = finalizers.indexOf(finalizer);
+  const position = held.finalizers.indexOf(finalizer);
   if (position === -1) return false;
   const path = `/metadata/finalizers/${position}`;
+  const change: JsonPatchOperation[] = [
+    { op: 'test', path, value: finalizer },
+    { op: 'remove', path },
+  ];
+  return await patchOne(client, type, held, change, signal);
+}
+
+/** Patches one very object. False when it is gone, or is not as the patch takes it to be. */
+async function patchOne(
+  client: Pick<KubeClient, 'jsonPatch'>,
+  type: ResourceType<Pod> | ResourceType<TakoRun>,
+  { namespace, name, uid }: ObjectIdentity,
+  change: readonly JsonPatchOperation[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const patch: JsonPatchOperation[] = [{ op: 'test', path: '/metadata/uid', value: uid }, ...change];
   try {
-    await client.jsonPatch(
-      type as ResourceType,
-      { namespace, name },
-      [
-        { op: 'test', path: '/metadata/uid', value: uid },
-        { op: 'test', path, value: finalizer },
-        { op: 'remove', path },
-      ],
-      { signal, fieldManager: FIELD_MANAGER },
-    );
+    await client.jsonPatch(type as ResourceType, { namespace, name }, patch, { signal, fieldManager: FIELD_MANAGER });
     return true;
   } catch (error) {
-    // A test that fails is answered with 422: the object is another one, or its finalizers have changed and the store will tell.
+    // A test that fails is answered with 422: the object is another one, or has changed and the store will tell.
     if (isApiError(error, 'notFound', 'invalid')) return false;
     throw error;
   }

@@ -1,9 +1,8 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { startApiServer } from '../../../test/fixtures/api-server/server.ts';
+import { describe, expect, it } from 'vitest';
+import { startServerAndClient } from '../../../test/fixtures/api-server/client.ts';
 import { EVENT_CLAIM_COMPONENT, LABELS } from '../../api/meta.ts';
 import type { TakoRunStatus } from '../../api/takorun.ts';
 import { CLAIM_MS } from '../../fanout/claim.ts';
-import { createKubeClient } from '../../kube/client.ts';
 import { type KubeObject, keyOf, type Lease, type Live } from '../../kube/objects.ts';
 import { createStore } from '../../kube/store.ts';
 import { claimEvent, claimOf, peekClaim } from './event-claim.ts';
@@ -13,12 +12,7 @@ import { eventRun } from './testing/builders.ts';
 const event = { type: 'library_built', source: 'acme/core-lib:core', payload: { password: 'hunter2' } };
 
 async function harness() {
-  const server = await startApiServer();
-  const client = createKubeClient(server.config, { qps: 1_000, burst: 1_000 });
-  onTestFinished(async () => {
-    await client.close();
-    await server.close();
-  });
+  const { server, client } = await startServerAndClient();
   const runs = createStore<LiveRun>();
   const context = { client, runs };
   const now = () => Date.now();

@@ -4,9 +4,10 @@ import { isTerminal } from '../../api/takorun.ts';
 import { CLAIM_MS, type Claim, type ClaimVerdict, decideClaim, type FirstRun } from '../../fanout/claim.ts';
 import { eventFingerprint } from '../../fanout/fingerprint.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { isApiError } from '../../kube/errors.ts';
+import { isApiError, undefinedWhen } from '../../kube/errors.ts';
 import { keyOf, type Lease, type Live, leases } from '../../kube/objects.ts';
 import type { ReadonlyStore } from '../../kube/store.ts';
+import { ignoreGone } from './apply.ts';
 import type { LiveRun } from './observed.ts';
 
 /**
@@ -68,7 +69,8 @@ async function look(
   signal: AbortSignal,
 ): Promise<{ lease: Live<Lease> | undefined; outcome: ClaimOutcome | undefined }> {
   const fingerprint = eventFingerprint(run.spec.event!);
-  const lease = await readLease(run, claimName(fingerprint), context, signal);
+  const ref = { namespace: run.metadata.namespace, name: claimName(fingerprint) };
+  const lease = await undefinedWhen(context.client.get(leases, ref, { signal }), 'notFound');
   const claim = lease === undefined ? undefined : claimOf(lease);
   const holder = claim === undefined ? undefined : await findHolder(run, claim, context, signal);
   const following = findFollowed(run, context);
@@ -124,20 +126,6 @@ function claimLease(run: LiveRun): Lease {
   };
 }
 
-async function readLease(
-  run: LiveRun,
-  name: string,
-  { client }: ClaimContext,
-  signal: AbortSignal,
-): Promise<Live<Lease> | undefined> {
-  try {
-    return await client.get(leases, { namespace: run.metadata.namespace, name }, { signal });
-  } catch (error) {
-    if (isApiError(error, 'notFound')) return undefined;
-    throw error;
-  }
-}
-
 /** Undefined: another was faster. */
 async function take(run: LiveRun, { client }: ClaimContext, signal: AbortSignal): Promise<ClaimOutcome | undefined> {
   try {
@@ -153,11 +141,7 @@ async function take(run: LiveRun, { client }: ClaimContext, signal: AbortSignal)
 /** Deletes that very claim, not one that has taken its place meanwhile. */
 async function drop({ metadata }: Live<Lease>, { client }: ClaimContext, signal: AbortSignal): Promise<void> {
   const { name, namespace, uid, resourceVersion } = metadata;
-  try {
-    await client.delete(leases, { namespace, name }, { preconditions: { uid, resourceVersion }, signal });
-  } catch (error) {
-    if (!isApiError(error, 'notFound', 'conflict')) throw error;
-  }
+  await ignoreGone(client.delete(leases, { namespace, name }, { preconditions: { uid, resourceVersion }, signal }));
 }
 
 /**
@@ -175,13 +159,8 @@ async function findHolder(
   const stored = runs.get(keyOf({ namespace, name: holder.name }));
   const keeps = stored?.status?.phase === 'Succeeded' || !isTerminal(stored?.status?.phase);
   if (stored?.metadata.uid === holder.uid && keeps) return stored;
-  try {
-    const found = await client.get(takoRuns, { namespace, name: holder.name }, { signal });
-    return found.metadata.uid === holder.uid ? found : undefined;
-  } catch (error) {
-    if (isApiError(error, 'notFound')) return undefined;
-    throw error;
-  }
+  const found = await undefinedWhen(client.get(takoRuns, { namespace, name: holder.name }, { signal }), 'notFound');
+  return found?.metadata.uid === holder.uid ? found : undefined;
 }
 
 /** The run whose result this one waits for already. */

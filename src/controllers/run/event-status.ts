@@ -1,4 +1,5 @@
 import type { ErrorType, Phase, TakoRunStatus } from '../../api/takorun.ts';
+import { eventFingerprint } from '../../fanout/fingerprint.ts';
 import type { Decision, EventIntent } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import type { EventObservation } from './event-observation.ts';
@@ -39,6 +40,15 @@ export function endEvent(
     },
     events: observation.run.spec.parent === undefined ? [told] : [],
   };
+}
+
+/** What `fanOut` says of the event itself, whatever becomes of it. */
+export function eventIdentity({ run, now }: EventObservation) {
+  return {
+    eventId: run.spec.event?.id ?? run.metadata.uid,
+    fingerprint: eventFingerprint(run.spec.event!),
+    startTime: run.status?.fanOut?.startTime ?? rfc3339(now),
+  } satisfies StatusBody['fanOut'];
 }
 
 /** The status so far with what every event run carries. */

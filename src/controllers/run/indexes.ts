@@ -5,6 +5,7 @@ import type { RunObject } from '../../fanout/objects.ts';
 import { isElsewhere, startedBy } from '../../fanout/parentage.ts';
 import { awaitersOf } from '../../fanout/shared.ts';
 import { keyOf } from '../../kube/objects.ts';
+import { toKeys } from '../../kube/source.ts';
 import type { ReadonlyStore, StoreEvent } from '../../kube/store.ts';
 import type { LiveRun } from './observed.ts';
 
@@ -35,20 +36,10 @@ export function byParentUid(run: LiveRun): readonly string[] {
 }
 
 /** The keys of the runs that a transition of a run of theirs concerns. */
-export function toParent(event: StoreEvent<LiveRun>): Iterable<string> {
-  const parentKey = (run: LiveRun): string[] => {
-    const parent = startedBy(run);
-    return parent === undefined ? [] : [keyOf(parent)];
-  };
-  switch (event.type) {
-    case 'added':
-      return parentKey(event.object);
-    case 'deleted':
-      return parentKey(event.old);
-    case 'updated':
-      return new Set([...parentKey(event.old), ...parentKey(event.object)]);
-  }
-}
+export const toParent = toKeys<LiveRun>(run => {
+  const parent = startedBy(run);
+  return parent === undefined ? [] : [keyOf(parent)];
+});
 
 /** The keys of the children in other namespaces that wait for the event which has just gone out. */
 export function childrenOfExpanded(runs: ReadonlyStore<LiveRun>, event: StoreEvent<LiveRun>): string[] {

@@ -7,11 +7,11 @@ import type { Lineage } from './workflow-observation.ts';
 
 /** How the runs above this one stand, up to the root: nothing starts below one that is gone or going. */
 export function lineageOf(run: LiveRun, runs: ReadonlyStore<LiveRun>): Lineage {
-  const parent = parentOf(run, runs);
-  if (parent === undefined) return run.spec.parent === undefined ? 'live' : 'gone';
   const above = ancestorsOf(run, runs);
+  const [parent] = above;
   const top = above.at(-1);
-  if (top === undefined || top.spec.parent !== undefined || !isSame(run.spec.parent?.root, top)) return 'gone';
+  if (parent === undefined || top === undefined) return run.spec.parent === undefined ? 'live' : 'gone';
+  if (top.spec.parent !== undefined || !isSame(run.spec.parent?.root, top)) return 'gone';
   if (above.some(({ metadata }) => metadata.deletionTimestamp !== undefined)) return 'ending';
   const { phase, fanOut } = parent.status ?? {};
   if (isTerminal(phase) && phase !== 'Succeeded') {

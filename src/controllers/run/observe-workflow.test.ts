@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { type ApiServer, startApiServer } from '../../../test/fixtures/api-server/server.ts';
+import { describe, expect, it } from 'vitest';
+import { startServerAndClient } from '../../../test/fixtures/api-server/client.ts';
+import type { ApiServer } from '../../../test/fixtures/api-server/server.ts';
 import { createFakeClock } from '../../../test/fixtures/fake-clock.ts';
 import { RESULT_KEY } from '../../agent/contract.ts';
 import type { TakoRunStatus } from '../../api/takorun.ts';
-import { createKubeClient } from '../../kube/client.ts';
 import { controllerOf, type KubeObject, keyOf } from '../../kube/objects.ts';
 import { createStore } from '../../kube/store.ts';
 import { NO_LIMITS, ticket } from '../../queue/testing/naive.ts';
@@ -26,12 +26,7 @@ import {
 } from './testing/builders.ts';
 
 async function harness() {
-  const server = await startApiServer();
-  const client = createKubeClient(server.config, { qps: 1_000, burst: 1_000 });
-  onTestFinished(async () => {
-    await client.close();
-    await server.close();
-  });
+  const { server, client } = await startServerAndClient();
   const runs = createStore<LiveRun>({ indexes: { [RUN_INDEXES.parent]: byParentUid } });
   const pods = createStore<ObservedPod>({
     indexes: {

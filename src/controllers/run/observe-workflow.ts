@@ -4,7 +4,7 @@ import { isTerminal } from '../../api/takorun.ts';
 import { keepsPodWaiting } from '../../fanout/last-position.ts';
 import { currentFanOuts } from '../../fanout/step-fan-outs.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { isApiError } from '../../kube/errors.ts';
+import { undefinedWhen } from '../../kube/errors.ts';
 import { configMaps, controllerOf, keyOf, pods as podResource } from '../../kube/objects.ts';
 import type { ReadonlyStore } from '../../kube/store.ts';
 import type { Held } from '../../queue/types.ts';
@@ -14,6 +14,7 @@ import { below, POD_INDEXES, RUN_INDEXES } from './indexes.ts';
 import { ancestorsOf, lineageOf, parentOf } from './lineage.ts';
 import { type LiveRepository, type LiveRun, type ObservedPod, projectPod } from './observed.ts';
 import type { RunOptions } from './options.ts';
+import { waits } from './plan-completion.ts';
 import { planBackoff } from './plan-retry.ts';
 import { isOver, podState } from './pod-state.ts';
 import { type PrepareContext, prepareWorkflow, type WorkflowSpec } from './prepare.ts';
@@ -133,8 +134,8 @@ function nameOfSuspended(above: readonly LiveRun[]): string | undefined {
 }
 
 /** An event run that the agent waits for, or will: the run does nothing meanwhile. */
-function isWaitedFor({ spec, status }: LiveRun): boolean {
-  return spec.waitForChildren !== false && !isTerminal(status?.phase);
+function isWaitedFor(fanOut: LiveRun): boolean {
+  return waits(fanOut) && !isTerminal(fanOut.status?.phase);
 }
 
 /** Takes a place for a workspace that is held for people, and gives it back when it is held no more. */
@@ -179,13 +180,9 @@ async function podsOf(
   const last = status?.attempts?.at(-1);
   if (last === undefined || hasEnded(run, last.number) || own.some(pod => pod.metadata.uid === last.podUID)) return own;
   if (isTerminal(status?.phase) || status?.phase === 'Waiting') return own;
-  try {
-    const found = await client.get(podResource, { namespace: metadata.namespace, name: last.podName }, { signal });
-    return found.metadata.uid === last.podUID ? [...own, projectPod(found)] : own;
-  } catch (error) {
-    if (isApiError(error, 'notFound')) return own;
-    throw error;
-  }
+  const ref = { namespace: metadata.namespace, name: last.podName };
+  const found = await undefinedWhen(client.get(podResource, ref, { signal }), 'notFound');
+  return found?.metadata.uid === last.podUID ? [...own, projectPod(found)] : own;
 }
 
 /** Reads the result that did not fit into the termination message; its digest must match. */
@@ -200,16 +197,14 @@ async function storedResult(
     const state = podState(pod);
     const ref = state.kind === 'finished' ? parseResult(state.message)?.ref : undefined;
     if (ref === undefined) continue;
-    try {
-      const found = await client.get(configMaps, { namespace: run.metadata.namespace, name: ref.name }, { signal });
-      const text = found.data?.[RESULT_KEY] ?? '';
-      const genuine =
-        controllerOf(found)?.uid === run.metadata.uid && createHash('sha256').update(text).digest('hex') === ref.digest;
-      return { stored: (genuine ? parseResultBody(text) : undefined) ?? 'missing' };
-    } catch (error) {
-      if (isApiError(error, 'notFound')) return { stored: 'missing' };
-      throw error;
-    }
+    const place = { namespace: run.metadata.namespace, name: ref.name };
+    const found = await undefinedWhen(client.get(configMaps, place, { signal }), 'notFound');
+    const text = found?.data?.[RESULT_KEY] ?? '';
+    const genuine =
+      found !== undefined &&
+      controllerOf(found)?.uid === run.metadata.uid &&
+      createHash('sha256').update(text).digest('hex') === ref.digest;
+    return { stored: (genuine ? parseResultBody(text) : undefined) ?? 'missing' };
   }
   return {};
 }

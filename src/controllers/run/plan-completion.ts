@@ -1,11 +1,10 @@
 import { AGENT_CONTAINER, type AgentResult } from '../../agent/contract.ts';
-import { isTerminal } from '../../api/takorun.ts';
 import { type Completion, type FanOutOutcome, type PodOutcome, workflowCompletion } from '../../fanout/completion.ts';
 import { isDue } from '../../fanout/retry-tree.ts';
 import { isAbandoned } from '../../fanout/step-fan-outs.ts';
-import type { Action, Decision } from './decision.ts';
+import { cancelRuns } from './cancel-runs.ts';
+import type { Decision } from './decision.ts';
 import { NOTHING } from './decision.ts';
-import { fanOutSummary } from './fan-out-summary.ts';
 import type { LiveRun } from './observed.ts';
 import { releaseActions } from './plan-finished.ts';
 import type { Failure } from './plan-retry.ts';
@@ -45,7 +44,7 @@ export function planCompletion(
     deadlineMs: deadlineOf(observation, startOf(observation)),
     now,
   });
-  return decide(observation, completion, { ...changes, ...fanOutSummary(fanOuts) });
+  return decide(observation, completion, changes);
 }
 
 /** One that failed and is still to take the run's retry up has not ended. */
@@ -69,7 +68,6 @@ export function failureOf(agent: AgentVerdict): Failure {
 
 function decide(observation: WorkflowObservation, completion: Completion, changes: Partial<StatusBody>): Decision {
   const { now, fanOuts, pods } = observation;
-  const unfinished = fanOuts.filter(fanOut => !isTerminal(fanOut.status?.phase)).filter(notCanceled);
   const deadlineMs = deadlineOf(observation, startOf(observation));
   const after = releaseActions(pods);
   switch (completion.state) {
@@ -88,7 +86,7 @@ function decide(observation: WorkflowObservation, completion: Completion, change
       const reason = stoppingReason(completion.cause);
       return {
         ...hold(observation, completion.phase, reason, completion.message, false, changes),
-        before: mustStop(completion.cause, deadlineMs, now) ? unfinished.map(cancelAction) : [],
+        before: mustStop(completion.cause, deadlineMs, now) ? cancelRuns(fanOuts) : [],
         after,
         requeueAfterMs: STOPPING_LOOK_MS,
       };
@@ -127,14 +125,7 @@ function stepOf(fanOut: LiveRun): string {
   return fanOut.spec.parent?.step ?? '';
 }
 
-function waits(fanOut: LiveRun): boolean {
-  return fanOut.spec.waitForChildren !== false;
-}
-
-function notCanceled(run: LiveRun): boolean {
-  return run.spec.cancel !== true;
-}
-
-function cancelAction(run: LiveRun): Action {
-  return { kind: 'cancelRun', namespace: run.metadata.namespace!, name: run.metadata.name };
+/** Whether the run that sent an event waits for its children. */
+export function waits({ spec }: LiveRun): boolean {
+  return spec.waitForChildren !== false;
 }

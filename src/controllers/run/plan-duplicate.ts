@@ -1,9 +1,8 @@
 import { duplicateState, type FirstRun } from '../../fanout/claim.ts';
-import { eventFingerprint } from '../../fanout/fingerprint.ts';
 import type { Decision } from './decision.ts';
 import { type EventObservation, eventDeadline } from './event-observation.ts';
-import { endEvent, holdEvent } from './event-status.ts';
-import { rfc3339, type StatusBody } from './status.ts';
+import { endEvent, eventIdentity, holdEvent } from './event-status.ts';
+import type { StatusBody } from './status.ts';
 
 /**
  * Longest time between two looks at the run that a duplicate follows, milliseconds. Its changes are told; this is for what is lost. Each look reads the
@@ -17,13 +16,7 @@ export function planDuplicate(observation: EventObservation, first: FirstRun): D
   const state = duplicateState(first, { waitForChildren: run.spec.waitForChildren !== false });
   const changes: Partial<StatusBody> = {
     duplicateOf: first.name,
-    fanOut: {
-      eventId: run.spec.event?.id ?? run.metadata.uid,
-      fingerprint: eventFingerprint(run.spec.event!),
-      eventEmitted: false,
-      expanded: false,
-      startTime: run.status?.fanOut?.startTime ?? rfc3339(now),
-    },
+    fanOut: { ...eventIdentity(observation), eventEmitted: false, expanded: false },
   };
   switch (state.kind) {
     case 'waiting':

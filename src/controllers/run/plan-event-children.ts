@@ -11,7 +11,8 @@ import {
   treeSummary,
   unfinishedCount,
 } from '../../fanout/summary.ts';
-import type { Action, Decision, EventIntent } from './decision.ts';
+import { cancelRuns } from './cancel-runs.ts';
+import type { Decision, EventIntent } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import { type EventObservation, eventDeadline } from './event-observation.ts';
 import { endEvent, eventStatus, holdEvent } from './event-status.ts';
@@ -28,15 +29,12 @@ export function planChildrenOf(
   const fanOut = changes.fanOut ?? run.status?.fanOut;
   const expected = fanOut?.triggeredCount ?? 0;
   const states = children.map(child => stateOf(child, observation));
-  const summary = summarise(states, expected);
   const namespace = run.metadata.namespace!;
   const errors = detailedErrors(states, { namespace });
   const sharedStates = observation.shared.map(one => sharedState(one, observation));
-  const below: Partial<StatusBody> = {
+  const below = {
     ...changes,
-    childrenSummary: summary,
-    treeSummary: treeSummary(states, expected),
-    children: childrenText(summary),
+    ...childrenNumbers(states, expected),
     ...errorsStatus(errors),
   };
   if (isTerminal(run.status?.phase)) {
@@ -47,7 +45,7 @@ export function planChildrenOf(
     const message = `the runs of this tree would wait for each other: ${observation.cycle}; change a subscription or its filters so that the chain ends`;
     return {
       ...endEvent(observation, 'Failed', 'execution_failed', 'CycleDetected', message, below),
-      before: cancelChildren(children),
+      before: cancelRuns(children),
     };
   }
   const deadlineMs = eventDeadline(observation);
@@ -55,7 +53,7 @@ export function planChildrenOf(
     waitForChildren: run.spec.waitForChildren !== false,
     expanded: true,
     skippedCount: fanOut?.skippedCount,
-    summary,
+    summary: below.childrenSummary,
     errors: errors.errors,
     shared: {
       summary: summarise(sharedStates, fanOut?.sharedCount ?? 0),
@@ -69,6 +67,16 @@ export function planChildrenOf(
   });
   const decision = decide(observation, completion, below, deadlineMs);
   return { ...decision, events: [...events, ...decision.events] };
+}
+
+/** How the children stand, for the status; of `expected` those that are not there any more count as canceled. */
+export function childrenNumbers(states: readonly ChildState[], expected: number) {
+  const summary = summarise(states, expected);
+  return {
+    childrenSummary: summary,
+    treeSummary: treeSummary(states, expected),
+    children: childrenText(summary),
+  } satisfies Partial<StatusBody>;
 }
 
 /** A child that failed and is still to take its parent's retry up has not ended. */
@@ -109,13 +117,6 @@ function isRetrying({ run, children, below }: EventObservation): boolean {
   });
 }
 
-/** Ends the children that have not ended and were not told to. */
-export function cancelChildren(children: readonly RunObject[]): Action[] {
-  return children
-    .filter(child => !isTerminal(child.status?.phase) && child.spec.cancel !== true)
-    .map(({ metadata }) => ({ kind: 'cancelRun', namespace: metadata.namespace!, name: metadata.name! }));
-}
-
 function decide(
   observation: EventObservation,
   completion: Completion,
@@ -138,7 +139,7 @@ function decide(
       const { phase, cause, message } = completion;
       return {
         ...holdEvent(observation, phase, stoppingReason(cause), message, changes),
-        before: mustStop(cause, deadlineMs, now) ? cancelChildren(children) : [],
+        before: mustStop(cause, deadlineMs, now) ? cancelRuns(children) : [],
         requeueAfterMs: STOPPING_LOOK_MS,
       };
     }

@@ -1,16 +1,15 @@
 import { isTerminal } from '../../api/takorun.ts';
 import { countedFrom } from '../../fanout/deadline.ts';
-import { eventFingerprint } from '../../fanout/fingerprint.ts';
 import type { Decision, EventIntent } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import { type EventObservation, eventDeadline } from './event-observation.ts';
-import { endEvent, holdEvent } from './event-status.ts';
+import { endEvent, eventIdentity, holdEvent } from './event-status.ts';
 import type { Expansion, Matching } from './expand.ts';
 import { planDuplicate } from './plan-duplicate.ts';
 import { isStillCounting, planChildrenOf } from './plan-event-children.ts';
 import { planFinished } from './plan-finished.ts';
 import { takeUpRetry, tellingOfRetry } from './plan-retry-tree.ts';
-import { boundPlanned, boundSkipped, rfc3339, type StatusBody } from './status.ts';
+import { boundPlanned, boundSkipped, type StatusBody } from './status.ts';
 import { stopChildrenFirst } from './stop-below.ts';
 import { ENDING_LOOK_MS } from './workflow-observation.ts';
 
@@ -164,13 +163,10 @@ function fanOutStatus(
   matching: Matching,
   emitted: boolean,
 ): NonNullable<StatusBody['fanOut']> {
-  const { run, now } = observation;
   return {
-    eventId: run.spec.event?.id ?? run.metadata.uid,
-    fingerprint: eventFingerprint(run.spec.event!),
+    ...eventIdentity(observation),
     eventEmitted: emitted,
     expanded: emitted,
-    startTime: run.status?.fanOut?.startTime ?? rfc3339(now),
     subscribersFound: matching.subscribersFound,
     withoutConsent: matching.withoutConsent,
     deduplicated: matching.deduplicated,

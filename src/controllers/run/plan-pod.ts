@@ -1,7 +1,6 @@
 import type { ContainerProblem } from './container-problem.ts';
 import type { Action, Decision } from './decision.ts';
 import { NOTHING } from './decision.ts';
-import { fanOutSummary } from './fan-out-summary.ts';
 import type { ObservedPod } from './observed.ts';
 import { planResult } from './plan-result.ts';
 import { type Failure, failAttempt } from './plan-retry.ts';
@@ -53,10 +52,7 @@ export function planPod(observation: WorkflowObservation, pod: ObservedPod): Dec
   }
   if (state.kind === 'running') {
     return {
-      ...hold(observation, 'Running', 'Running', 'the steps are running', false, {
-        ...attempt,
-        ...fanOutSummary(observation.fanOuts),
-      }),
+      ...hold(observation, 'Running', 'Running', 'the steps are running', false, attempt),
       requeueAfterMs: backstop,
     };
   }

@@ -7,7 +7,7 @@ import { RunConflictError, type WorkflowRunner } from '../../fanout/runner.ts';
 import { awaitedBy, isShared } from '../../fanout/shared.ts';
 import { childState } from '../../fanout/summary.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { isApiError } from '../../kube/errors.ts';
+import { isApiError, undefinedWhen } from '../../kube/errors.ts';
 
 /** The production runner: a run is a TakoRun object, and its controller does the rest. */
 export function createTakoRunRunner(client: Pick<KubeClient, 'get' | 'create' | 'mergePatch'>): WorkflowRunner {
@@ -38,12 +38,8 @@ export function createTakoRunRunner(client: Pick<KubeClient, 'get' | 'create' | 
       }
     },
     async observe(ref, { signal } = {}) {
-      try {
-        return childState(await client.get(takoRuns, ref, { signal }));
-      } catch (error) {
-        if (isApiError(error, 'notFound')) return undefined;
-        throw error;
-      }
+      const run = await undefinedWhen(client.get(takoRuns, ref, { signal }), 'notFound');
+      return run && childState(run);
     },
     async cancel(ref, { signal } = {}) {
       try {
@@ -67,10 +63,6 @@ async function isThere(
   { namespace, name, uid }: ObjectIdentity,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  try {
-    return (await client.get(takoRuns, { namespace, name }, { signal })).metadata.uid === uid;
-  } catch (error) {
-    if (isApiError(error, 'notFound')) return false;
-    throw error;
-  }
+  const found = await undefinedWhen(client.get(takoRuns, { namespace, name }, { signal }), 'notFound');
+  return found?.metadata.uid === uid;
 }

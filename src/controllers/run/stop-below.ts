@@ -1,12 +1,12 @@
 import { isTerminal, type Phase } from '../../api/takorun.ts';
-import { childrenText, childState, summarise, treeSummary } from '../../fanout/summary.ts';
-import type { Action, Decision } from './decision.ts';
+import { childState } from '../../fanout/summary.ts';
+import { cancelRuns } from './cancel-runs.ts';
+import type { Decision } from './decision.ts';
 import { type EventObservation, eventDeadline } from './event-observation.ts';
 import { holdEvent } from './event-status.ts';
-import type { LiveRun } from './observed.ts';
-import { cancelChildren } from './plan-event-children.ts';
+import { waits } from './plan-completion.ts';
+import { childrenNumbers } from './plan-event-children.ts';
 import { lastPod } from './retention.ts';
-import type { StatusBody } from './status.ts';
 import { mustStop, STOPPING_LOOK_MS } from './stopping.ts';
 import {
   attemptOf,
@@ -26,9 +26,7 @@ export function stopFanOutsFirst(observation: WorkflowObservation, decision: Dec
   const { run, now, pods, fanOuts } = observation;
   const phase = badEnd(decision);
   if (phase === undefined || isTerminal(run.status?.phase)) return decision;
-  const open = fanOuts.filter(
-    fanOut => !isTerminal(fanOut.status?.phase) && (isAwaited(fanOut) || phase === 'Canceled'),
-  );
+  const open = fanOuts.filter(fanOut => !isTerminal(fanOut.status?.phase) && (waits(fanOut) || phase === 'Canceled'));
   if (open.length === 0) return decision;
   const deadlineMs = deadlineOf(observation, startOf(observation));
   const pod = lastPod(pods);
@@ -42,7 +40,7 @@ export function stopFanOutsFirst(observation: WorkflowObservation, decision: Dec
     isGoing ? recordAttempt(observation, pod) : {},
   );
   const told = phase !== 'TimedOut' || mustStop('Timeout', deadlineMs, now);
-  const cancels = told ? open.filter(({ spec }) => spec.cancel !== true).map(cancelAction) : [];
+  const cancels = told ? cancelRuns(open) : [];
   // A Pod that is told to end goes on ending.
   const deletes = decision.before.filter(({ kind }) => kind === 'deletePod');
   return { ...held, before: [...deletes, ...cancels], requeueAfterMs: STOPPING_LOOK_MS };
@@ -54,7 +52,7 @@ export function stopChildrenFirst(observation: EventObservation, decision: Decis
   const phase = badEnd(decision);
   const isOut = run.status?.fanOut?.expanded === true || decision.status?.fanOut?.expanded === true;
   if (phase === undefined || isOut || isTerminal(run.status?.phase) || children.length === 0) return decision;
-  const below = numbersOf(observation);
+  const below = childrenNumbers(children.map(childState), children.length);
   const status = decision.status === undefined ? {} : { status: { ...decision.status, ...below } };
   const open = children.some(child => !isTerminal(child.status?.phase));
   if (!open) return { ...decision, ...status };
@@ -62,18 +60,8 @@ export function stopChildrenFirst(observation: EventObservation, decision: Decis
   const told = phase !== 'TimedOut' || mustStop('Timeout', eventDeadline(observation), now);
   return {
     ...holdEvent(observation, 'Running', reasonOf(phase), message, below),
-    before: told ? cancelChildren(children) : [],
+    before: told ? cancelRuns(children) : [],
     requeueAfterMs: STOPPING_LOOK_MS,
-  };
-}
-
-function numbersOf({ children }: EventObservation): Partial<StatusBody> {
-  const states = children.map(child => childState(child));
-  const summary = summarise(states, children.length);
-  return {
-    childrenSummary: summary,
-    treeSummary: treeSummary(states, children.length),
-    children: childrenText(summary),
   };
 }
 
@@ -99,12 +87,4 @@ function reasonOf(phase: BadEnd): string {
     case 'Failed':
       return 'StoppingChildren';
   }
-}
-
-function isAwaited({ spec }: LiveRun): boolean {
-  return spec.waitForChildren !== false;
-}
-
-function cancelAction({ metadata }: LiveRun): Action {
-  return { kind: 'cancelRun', namespace: metadata.namespace!, name: metadata.name };
 }

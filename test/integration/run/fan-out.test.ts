@@ -230,16 +230,22 @@ describe('a run of an event', () => {
   });
 });
 
+const REQUEST = { type: 'library_built', artifact: 'core', payload: { version: '1.4.0' }, waitForChildren: true };
+
+/** A run that is at its fan-out step, with one subscriber. */
+async function emitting() {
+  const world = await worldOf({ 'app-one': subscriber() });
+  const run = await world.run({ workflow });
+  const pod = await world.pod(run);
+  await world.kubelet.run(pod);
+  return { world, run, pod, agent: await agentOf(world, pod) };
+}
+
 describe('a fan-out step', () => {
   test('given an agent that leaves its children behind, then the run waits for them without its Pod', async () => {
-    const world = await worldOf({ 'app-one': subscriber() });
-    const run = await world.run({ workflow });
-    const pod = await world.pod(run);
-    await world.kubelet.run(pod);
-    const agent = await agentOf(world, pod);
-    const request = { type: 'library_built', artifact: 'core', payload: { version: '1.4.0' }, waitForChildren: true };
-    const started = await agent.fanOut('emit', request, AbortSignal.timeout(15_000));
-    expect(await agent.fanOut('emit', request, AbortSignal.timeout(15_000))).toMatchObject({ run: started.run });
+    const { world, run, pod, agent } = await emitting();
+    const started = await agent.fanOut('emit', REQUEST, AbortSignal.timeout(15_000));
+    expect(await agent.fanOut('emit', REQUEST, AbortSignal.timeout(15_000))).toMatchObject({ run: started.run });
     await world.kubelet.finish(pod, { waitFor: ['emit'], steps: [{ id: 'emit', phase: 'Succeeded' }] });
     await world.phase(run, 'Waiting');
     const [emitted] = await world.children(run);
@@ -250,13 +256,8 @@ describe('a fan-out step', () => {
   });
 
   test('given an agent that waits, then it hears of the end', async () => {
-    const world = await worldOf({ 'app-one': subscriber() });
-    const run = await world.run({ workflow });
-    const pod = await world.pod(run);
-    await world.kubelet.run(pod);
-    const agent = await agentOf(world, pod);
-    const request = { type: 'library_built', artifact: 'core', payload: { version: '1.4.0' }, waitForChildren: true };
-    const { run: name } = await agent.fanOut('emit', request, AbortSignal.timeout(15_000));
+    const { world, run, agent } = await emitting();
+    const { run: name } = await agent.fanOut('emit', REQUEST, AbortSignal.timeout(15_000));
     const ended = agent.waitForFanOut('emit', name, AbortSignal.timeout(20_000));
     const [emitted] = await world.children(run);
     await world.phase(emitted!, 'Waiting');
@@ -270,13 +271,8 @@ describe('a fan-out step', () => {
   });
 
   test('given a fan-out that is deleted while it is waited for, then that is no success', async () => {
-    const world = await worldOf({ 'app-one': subscriber() });
-    const run = await world.run({ workflow });
-    const pod = await world.pod(run);
-    await world.kubelet.run(pod);
-    const agent = await agentOf(world, pod);
-    const request = { type: 'library_built', artifact: 'core', payload: { version: '1.4.0' }, waitForChildren: true };
-    const started = await agent.fanOut('emit', request, AbortSignal.timeout(15_000));
+    const { world, run, pod, agent } = await emitting();
+    const started = await agent.fanOut('emit', REQUEST, AbortSignal.timeout(15_000));
     await world.kubelet.finish(pod, { waitFor: ['emit'], steps: [{ id: 'emit', phase: 'Succeeded' }] });
     await world.phase(run, 'Waiting');
     await world.client.delete(takoRuns, { ...world, name: started.run });
