@@ -35,6 +35,8 @@ export const PATHS = {
   secrets: '/tako/secrets',
   /** Agent only: a small volume for its own Git directory. */
   state: '/tako/state',
+  /** Agent only: the cache of the namespace, when it has one (`Assignment.cache`). */
+  cache: '/tako/cache',
   /** Agent only: where the kubelet reads the result (terminationMessagePath). */
   terminationLog: '/dev/termination-log',
 } as const;
@@ -64,6 +66,16 @@ export interface AssignedContainer {
 /** What Git says about a checked-out commit. */
 export type CheckoutFacts = Pick<TagDescription, 'tag' | 'describe'>;
 
+/** Bounds of the cache of a namespace, as its operator has set them. */
+export interface CacheSettings {
+  /** Size of all entries together, bytes. Above it, entries that were not used for long are removed. */
+  readonly maxBytes: number;
+  /** An entry that was not used for so long is removed, seconds. */
+  readonly maxAgeSeconds: number;
+  /** How long a lock stays with a holder that has fallen silent, seconds: from 60 to 7,200. */
+  readonly seconds: number;
+}
+
 /** What an agent is to do. Holds no secret: it can be read by whoever can read the Pod. */
 export interface Assignment {
   readonly protocol: typeof PROTOCOL_VERSION;
@@ -90,6 +102,8 @@ export interface Assignment {
     /** What the operator knows of the commit's tags. It spares the agent a call to the Git server; absent, it asks for them. */
     readonly facts?: CheckoutFacts;
   };
+  /** How to use the cache volume; present when it is mounted at `PATHS.cache`. */
+  readonly cache?: CacheSettings;
   /** The workflow's name. */
   readonly workflow: string;
   /**
