@@ -1,4 +1,5 @@
 import type { ErrorType, StepStatus } from '../api/takorun.ts';
+import type { TreeLimits } from '../git/inspect-tree.ts';
 import type { TagDescription } from '../git/tags.ts';
 import type { JsonValue, Workflow } from '../workflow/types.ts';
 
@@ -129,6 +130,8 @@ export interface Assignment {
   readonly startTimeoutMs: number;
   /** Longest time for the checkout, milliseconds. */
   readonly gitTimeoutMs: number;
+  /** What the commit may contain, where it is not what `DEFAULT_TREE_LIMITS` of src/git says. */
+  readonly checkout?: Partial<TreeLimits>;
   readonly gateway: {
     /** https://host:port */
     readonly url: string;

@@ -136,6 +136,7 @@ async function prepare(
       workTree: paths.workspace,
       ...(repository.credentials ? { credentials: { directory: paths.gitCredentials } } : {}),
       timeoutMs: assignment.gitTimeoutMs,
+      limits: assignment.checkout,
       description: repository.facts,
       signal,
     });

@@ -4,6 +4,7 @@ import type { Credentials } from './credentials.ts';
 import { hasGitCode } from './errors.ts';
 import { fetchCommit } from './fetch.ts';
 import { createGitDirectory, detachHead, isShallow } from './git-directory.ts';
+import { inspectTree, type TreeLimits } from './inspect-tree.ts';
 import { requireCommit } from './ref.ts';
 import { listTags } from './remote.ts';
 import { type RemoteSession, withRemote } from './session.ts';
@@ -33,6 +34,8 @@ export interface CheckoutRequest {
   readonly signal?: AbortSignal | undefined;
   /** How many commits to look back for the nearest tag. Default 10,000; 0: only a tag on the commit itself. */
   readonly maxHistory?: number | undefined;
+  /** What the commit may contain; a larger one is refused before anything of it is written. Default: `DEFAULT_TREE_LIMITS`. */
+  readonly limits?: Partial<TreeLimits> | undefined;
   /** What is known about the commit's tags already; the server is not asked for them then. */
   readonly description?: TagDescription | undefined;
 }
@@ -42,10 +45,10 @@ export interface CheckoutRequest {
  * (0664 and 0775; a setgid directory hands its group down), symbolic links stay links and are never followed. Submodules are empty
  * directories, and files of Git LFS are their pointers.
  *
- * Costs two calls at once (the commit alone; the list of tags, unless `description` is given) and one process that writes the files.
- * History is fetched only when the commit has no tag and the repository has some.
+ * Costs two calls at once (the commit alone; the list of tags, unless `description` is given), one process that measures the commit and one
+ * that writes the files. History is fetched only when the commit has no tag and the repository has some.
  *
- * Throws GitError (`CommitNotFound`, `UnsafeRepository` and those of the network), or the signal's reason.
+ * Throws GitError (`CommitNotFound`, `UnsafeRepository`, `RepositoryTooLarge`, `FileTooLarge` and those of the network), or the signal's reason.
  */
 export async function checkout(request: CheckoutRequest): Promise<TagDescription> {
   const commit = requireCommit(request.commit);
@@ -59,9 +62,22 @@ export async function checkout(request: CheckoutRequest): Promise<TagDescription
     await detachHead(gitDirectory, commit);
     const [result] = await together(signal => [
       nearestTag(session, { ...request, commit, signal }, tags),
-      session.local(['read-tree', '--reset', '-u', commit], { gitDirectory, workTree, umask: WORK_TREE_UMASK, signal }),
+      writeFiles(session, { ...request, commit, signal }),
     ]);
     return result;
+  });
+}
+
+async function writeFiles(
+  session: RemoteSession,
+  { gitDirectory, commit, workTree, limits, signal }: CheckoutRequest,
+): Promise<void> {
+  await inspectTree({ git: session.local, gitDirectory, commit, limits, signal });
+  await session.local(['read-tree', '--reset', '-u', commit], {
+    gitDirectory,
+    workTree,
+    umask: WORK_TREE_UMASK,
+    signal,
   });
 }
 

@@ -24,6 +24,8 @@ export interface RunGitOptions {
   readonly input?: string | undefined;
   /** Bound of standard output, bytes. Default 1 MiB. */
   readonly maxOutputBytes?: number | undefined;
+  /** Takes standard output as it comes, without a bound, instead of having it kept. What it throws ends git and is the call's error. */
+  readonly onOutput?: ((chunk: Buffer) => void) | undefined;
   /** At the bound, end git and give what there is (`truncated`) instead of failing. Default false. */
   readonly truncate?: boolean | undefined;
   /** Milliseconds; the process group is killed then, and the error is `TimedOut`. Default: no limit. */
@@ -50,14 +52,16 @@ export async function runGit(args: readonly string[], options: RunGitOptions = {
   options.signal?.throwIfAborted();
   const child = start(args, options);
   const maximum = options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES;
-  const output = collect(child, maximum);
-  const ended = await untilEnd(child, output.full, options);
+  const output = collect(child, maximum, options.onOutput);
+  const ended = await untilEnd(child, output, options);
   const stdout = output.stdout();
   const stderr = output.stderr();
 
   switch (ended.kind) {
     case 'aborted':
       throw options.signal?.reason;
+    case 'refused':
+      throw ended.cause;
     case 'timedOut':
       throw new GitError(
         'TimedOut',
@@ -108,25 +112,34 @@ function start(args: readonly string[], options: RunGitOptions): ChildProcess {
 interface Collected {
   stdout(): Buffer;
   stderr(): string;
-  /** Resolves when standard output passed its bound; never otherwise. */
-  readonly full: Promise<void>;
+  /** Resolves when standard output passed its bound, or whoever takes it has thrown; never otherwise. */
+  readonly enough: Promise<Ending>;
 }
 
-function collect(child: ChildProcess, maximum: number): Collected {
+function collect(child: ChildProcess, maximum: number, onOutput: RunGitOptions['onOutput']): Collected {
   const out: Buffer[] = [];
   let outBytes = 0;
   let err: Buffer = Buffer.alloc(0);
-  const full = Promise.withResolvers<void>();
-  child.stdout?.on('data', (chunk: Buffer) => {
+  const enough = Promise.withResolvers<Ending>();
+  const keep = (chunk: Buffer) => {
     const room = maximum - outBytes;
     outBytes += chunk.length;
     if (room > 0) out.push(chunk.subarray(0, room));
-    if (chunk.length > room) full.resolve();
-  });
+    if (chunk.length > room) enough.resolve({ kind: 'full' });
+  };
+  const handOver = (chunk: Buffer) => {
+    try {
+      onOutput?.(chunk);
+    } catch (cause) {
+      child.stdout?.off('data', handOver).resume();
+      enough.resolve({ kind: 'refused', cause });
+    }
+  };
+  child.stdout?.on('data', onOutput === undefined ? keep : handOver);
   child.stderr?.on('data', (chunk: Buffer) => {
     err = Buffer.concat([err, chunk]).subarray(-MAX_STDERR_BYTES);
   });
-  return { stdout: () => Buffer.concat(out), stderr: () => err.toString('utf8'), full: full.promise };
+  return { stdout: () => Buffer.concat(out), stderr: () => err.toString('utf8'), enough: enough.promise };
 }
 
 type Ending =
@@ -134,10 +147,11 @@ type Ending =
   | { kind: 'notStarted'; cause: Error }
   | { kind: 'timedOut' }
   | { kind: 'aborted' }
-  | { kind: 'full' };
+  | { kind: 'full' }
+  | { kind: 'refused'; cause: unknown };
 
 /** Resolves once the process is gone and its streams are closed. */
-function untilEnd(child: ChildProcess, full: Promise<void>, options: RunGitOptions): Promise<Ending> {
+function untilEnd(child: ChildProcess, output: Collected, options: RunGitOptions): Promise<Ending> {
   const { promise, resolve } = Promise.withResolvers<Ending>();
   let cut: Ending | undefined;
   const end = (ending: Ending) => {
@@ -150,7 +164,7 @@ function untilEnd(child: ChildProcess, full: Promise<void>, options: RunGitOptio
       ? undefined
       : setTimeout(() => end({ kind: 'timedOut' }), Math.max(options.timeoutMs, 1));
   options.signal?.addEventListener('abort', onAbort, { once: true });
-  full.then(() => end({ kind: 'full' }));
+  output.enough.then(end);
   const finish = (ending: Ending) => {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', onAbort);

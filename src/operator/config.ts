@@ -94,6 +94,12 @@ export const configSchema = z.object({
     .describe('Directory below which file:// repositories may be. Empty: none.'),
   TAKO_GIT_TIMEOUT: durationVariable(60_000, 'Time limit of one Git call of the operator.'),
   TAKO_AGENT_GIT_TIMEOUT: durationVariable(DEFAULT_RUN_OPTIONS.gitTimeoutMs, "Time limit of the agent's checkout."),
+  TAKO_CHECKOUT_MAX_ENTRIES: numberVariable(
+    1,
+    10_000_000,
+    DEFAULT_RUN_OPTIONS.checkoutEntries,
+    'Files, symbolic links and directories that a commit may have to be checked out.',
+  ),
   TAKO_DEFAULT_TIMEOUT: durationVariable(DEFAULT_RUN_OPTIONS.defaultTimeoutMs, 'Time limit of a run that sets none.'),
   TAKO_REPOSITORY_TIMEOUT: durationVariable(
     DEFAULT_RUN_OPTIONS.repositoryTimeoutMs,

@@ -260,6 +260,7 @@ function runOptions(config: Config): RunOptions {
     repositoryTimeoutMs: config.TAKO_REPOSITORY_TIMEOUT,
     startTimeoutMs: config.TAKO_START_TIMEOUT,
     gitTimeoutMs: config.TAKO_AGENT_GIT_TIMEOUT,
+    checkoutEntries: config.TAKO_CHECKOUT_MAX_ENTRIES,
     podRetentionMs: config.TAKO_POD_RETENTION,
     retainedPerNamespace: config.TAKO_RETAINED_PER_NAMESPACE,
     childrenTtlMs: config.TAKO_CHILDREN_TTL,

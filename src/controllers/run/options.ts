@@ -1,4 +1,5 @@
 import { DEFAULT_TREE_BUDGET } from '../../fanout/budget.ts';
+import { DEFAULT_TREE_LIMITS } from '../../git/inspect-tree.ts';
 
 /** What an administrator decides about runs. Times are milliseconds. */
 export interface RunOptions {
@@ -16,6 +17,8 @@ export interface RunOptions {
   readonly startTimeoutMs: number;
   /** Longest checkout by the agent. */
   readonly gitTimeoutMs: number;
+  /** Files, links and directories that a commit may have. */
+  readonly checkoutEntries: number;
   /** How long a finished Pod stays for `kubectl logs`. */
   readonly podRetentionMs: number;
   /** How many failed workspaces a namespace may keep for people (spec.workspace.retain). */
@@ -43,6 +46,7 @@ export const DEFAULT_RUN_OPTIONS: Omit<RunOptions, 'agentImage' | 'gatewayUrl'> 
   repositoryTimeoutMs: 90_000,
   startTimeoutMs: 90_000,
   gitTimeoutMs: 100_000,
+  checkoutEntries: DEFAULT_TREE_LIMITS.entries,
   podRetentionMs: 3_600_000,
   retainedPerNamespace: 5,
   childrenTtlMs: 86_400_000,

@@ -22,6 +22,7 @@ import {
   temporaryVolume,
 } from './pod-volumes.ts';
 import { withinLimits } from './quantity.ts';
+import { workspaceBytes, workspaceSource } from './workspace.ts';
 
 type Container = Pod['spec']['containers'][number];
 
@@ -115,10 +116,17 @@ function assignmentOf(input: PodInput): Assignment {
     deadline: input.deadline,
     startTimeoutMs: options.startTimeoutMs,
     gitTimeoutMs: options.gitTimeoutMs,
+    checkout: checkoutLimits(input),
     gateway: { url: options.gatewayUrl, ca: input.gatewayCa },
     ...(input.retainSeconds === 0 ? {} : { retainSeconds: input.retainSeconds }),
     resultBytes: resultBytes(containers.length),
   };
+}
+
+/** A commit that its workspace cannot hold is refused in words, not by a full disk. */
+function checkoutLimits({ run, repository, options }: PodInput): NonNullable<Assignment['checkout']> {
+  const bytes = workspaceBytes(workspaceSource(run.spec, repository.spec));
+  return { entries: options.checkoutEntries, ...(bytes === undefined ? {} : { bytes: Math.floor(bytes) }) };
 }
 
 function definitionOf(workflow: Workflow): Pick<Assignment, 'definition'> {

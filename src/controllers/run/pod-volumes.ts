@@ -4,7 +4,7 @@ import { podName } from '../../fanout/names.ts';
 import type { Pod } from '../../kube/objects.ts';
 import type { StepContainerPlan } from '../../workflow/containers.ts';
 import type { PodInput } from './pod.ts';
-import { workspaceSource } from './workspace.ts';
+import { DEFAULT_WORKSPACE_SIZE, workspaceSource } from './workspace.ts';
 
 type Volume = NonNullable<Pod['spec']['volumes']>[number];
 
@@ -83,7 +83,7 @@ function workspaceVolume(input: PodInput): Volume {
   if (workspace.volumeClaimTemplate !== undefined) {
     return { name: 'workspace', ephemeral: { volumeClaimTemplate: labelled(workspace.volumeClaimTemplate, input) } };
   }
-  const { sizeLimit = '10Gi', medium } = workspace.emptyDir ?? {};
+  const { sizeLimit = DEFAULT_WORKSPACE_SIZE, medium } = workspace.emptyDir ?? {};
   return { name: 'workspace', emptyDir: { sizeLimit, ...(medium === undefined ? {} : { medium }) } };
 }
 

@@ -222,6 +222,13 @@ describe('what a repository may say about its Pods', () => {
     const run = workflowRun({ spec: { workspace: { emptyDir: { medium: 'Memory' } } } });
     expect(volumeOf(build({ spec, run }), 'workspace')?.emptyDir).toEqual({ sizeLimit: '10Gi', medium: 'Memory' });
   });
+
+  it('given a workspace of some size, then the agent checks out no commit that is larger', () => {
+    const spec = { runTemplate: { workspace: { emptyDir: { sizeLimit: '1Gi' } } } };
+    expect(assignmentOf(build({ spec })).checkout).toEqual({ entries: 200_000, bytes: 2 ** 30 });
+    const run = workflowRun({ spec: { workspace: { volumeClaimTemplate: { spec: {} } } } });
+    expect(assignmentOf(build({ spec, run })).checkout).toEqual({ entries: 200_000 });
+  });
 });
 
 describe('resources of the containers', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { retainSeconds, workspaceSource } from './workspace.ts';
+import { retainSeconds, workspaceBytes, workspaceSource } from './workspace.ts';
 
 const template = {
   runTemplate: { workspace: { volumeClaimTemplate: { spec: {} }, retain: { policy: 'OnFailure' as const } } },
@@ -12,6 +12,15 @@ describe('the workspace of a run', () => {
     });
     expect(workspaceSource({}, template)).toMatchObject({ volumeClaimTemplate: { spec: {} } });
     expect(workspaceSource({}, undefined)).toEqual({});
+  });
+
+  it.each([
+    ['nothing', {}, 10 * 2 ** 30],
+    ['a size on disk', { emptyDir: { sizeLimit: '1500M' } }, 1_500_000_000],
+    ['a claim', { volumeClaimTemplate: { spec: { resources: { requests: { storage: '3Gi' } } } } }, 3 * 2 ** 30],
+    ['a claim without a size', { volumeClaimTemplate: { spec: {} } }, undefined],
+  ])('given %s, then it holds so many bytes', (_, source, bytes) => {
+    expect(workspaceBytes(source)).toBe(bytes);
   });
 
   it('given a run that only says how long it is kept, then the volume is still that of its repository', () => {
