@@ -53,6 +53,9 @@ export const ANNOTATIONS = {
 /** Value of `app.kubernetes.io/component` on the Leases that are claims of events. They also carry `LABELS.runUid`, of the run that holds them. */
 export const EVENT_CLAIM_COMPONENT = 'event-claim';
 
+/** Value of `app.kubernetes.io/component` on the volume claims of caches. */
+export const CACHE_COMPONENT = 'cache';
+
 /** Value of `app.kubernetes.io/managed-by` on all that the operator creates. */
 export const MANAGED_BY = 'tako';
 

@@ -26,6 +26,7 @@ const ROWS: readonly (readonly [what: string, reason: string, expected: FailureC
   ['somebody deletes the Pod', 'PodDeleted', 'transient'],
   ['the Pod is gone', 'PodLost', 'transient'],
   ['the Pod is stuck in Pending on its node', 'PodNotStarted', 'transient'],
+  ['the Pod waits for a volume that does not come', 'CacheNotMounted', 'transient'],
   ['a step container is stuck', 'StepContainerNotStarted', 'transient'],
   ['a step container does not answer', 'StepNotStarted', 'transient'],
   ['an image cannot be pulled', 'ImagePullBackOff', 'transient'],

@@ -46,6 +46,7 @@ export const FAILURES: Readonly<Record<string, FailureRow>> = {
   PodDeleted: transient('somebody deleted the Pod, though nobody canceled the run'),
   PodLost: transient('the Pod ended, or is gone, without a word'),
   PodNotStarted: transient('the node did not start the Pod and does not say why: another node may'),
+  CacheNotMounted: transient('the volume of the cache may be what is missing: the next Pod goes without it'),
   StepContainerNotStarted: transient('the node did not start a container and does not say why: another node may'),
   StepNotStarted: transient('a container did not answer in time: the node is overloaded'),
   ImagePullBackOff: transient('a registry may be away for a while'),

@@ -36,6 +36,35 @@ describe("the operator's settings", () => {
     });
   });
 
+  it('given nothing about a cache, then there is none', () => {
+    expect(readConfig(image)).toMatchObject({
+      TAKO_CACHE_SIZE: '',
+      TAKO_CACHE_STORAGE_CLASS: '',
+      TAKO_CACHE_ACCESS_MODE: 'ReadWriteMany',
+      TAKO_CACHE_MAX_AGE: 604_800_000,
+      TAKO_LOCK_DURATION: 1_800_000,
+    });
+  });
+
+  it.each([
+    ['TAKO_CACHE_SIZE', 'much'],
+    ['TAKO_CACHE_SIZE', '0'],
+    ['TAKO_CACHE_SIZE', '-1Gi'],
+    ['TAKO_CACHE_ACCESS_MODE', 'ReadOnlyMany'],
+    ['TAKO_CACHE_MAX_AGE', '1s'],
+    ['TAKO_LOCK_DURATION', '59s'],
+    ['TAKO_LOCK_DURATION', '2h1s'],
+  ])('given %s=%s, then the operator does not start', (name, value) => {
+    expect(() => readConfig({ ...image, [name]: value })).toThrow(name);
+  });
+
+  it.each([
+    ['TAKO_CACHE_SIZE', '20Gi', '20Gi'],
+    ['TAKO_LOCK_DURATION', '2h', 7_200_000],
+  ] as const)('given %s=%s, then it is taken', (name, value, read) => {
+    expect(readConfig({ ...image, [name]: value })[name]).toBe(read);
+  });
+
   it('given an empty variable, then it counts as absent', () => {
     expect(readConfig({ ...image, TAKO_HTTP_PORT: '' }).TAKO_HTTP_PORT).toBe(8080);
   });

@@ -1,14 +1,15 @@
 import { z } from 'zod';
 import { DEFAULT_RUN_OPTIONS } from '../controllers/run/options.ts';
+import { parseQuantity } from '../controllers/run/quantity.ts';
 import { DEFAULT_BREAKER_POLICY } from '../fanout/breaker.ts';
-import { parseDuration } from '../workflow/duration.ts';
+import { type DurationBounds, parseDuration } from '../workflow/duration.ts';
 
 /** A variable that holds a duration such as `90s`; the value is milliseconds. */
-function durationVariable(fallbackMs: number, description: string) {
+function durationVariable(fallbackMs: number, description: string, bounds: DurationBounds = {}) {
   return z
     .string()
     .transform((text, context) => {
-      const parsed = parseDuration(text);
+      const parsed = parseDuration(text, bounds);
       if (parsed.ok) return parsed.ms;
       context.addIssue({ code: 'custom', message: parsed.message });
       return z.NEVER;
@@ -38,6 +39,19 @@ function listVariable<const Word extends string = string>(
       return items;
     })
     .default(fallback)
+    .describe(description);
+}
+
+/** A variable that holds a size such as `20Gi`; empty: none. */
+function sizeVariable(description: string) {
+  return z
+    .string()
+    .transform((text, context) => {
+      if (text === '' || (parseQuantity(text) ?? 0) >= 1) return text;
+      context.addIssue({ code: 'custom', message: `expected a size such as 20Gi, got "${text}"` });
+      return z.NEVER;
+    })
+    .default('')
     .describe(description);
 }
 
@@ -160,6 +174,27 @@ export const configSchema = z.object({
       'Runs with a fan-out that waits before the last step keep their Pod: at most this part of the Pods of their namespace.',
     ),
   TAKO_WAITING_PODS_MIN: numberVariable(1, 10_000, 4, 'As many such runs a namespace may always have.'),
+  TAKO_CACHE_SIZE: sizeVariable(
+    'Size of the volume that each namespace gets for its cache of repositories, such as 20Gi. Empty: no cache.',
+  ),
+  TAKO_CACHE_STORAGE_CLASS: z
+    .string()
+    .default('')
+    .describe('Storage class of these volumes. Empty: the default one of the cluster.'),
+  TAKO_CACHE_ACCESS_MODE: z
+    .enum(['ReadWriteMany', 'ReadWriteOnce'])
+    .default('ReadWriteMany')
+    .describe('How Pods share them. ReadWriteOnce only where all Pods of a namespace run on one node.'),
+  TAKO_CACHE_MAX_AGE: durationVariable(
+    7 * 86_400_000,
+    'A repository that was not used for so long is removed from the cache.',
+    { min: 60_000 },
+  ),
+  TAKO_LOCK_DURATION: durationVariable(
+    1_800_000,
+    'How long the lock of a cache entry stays with a holder that has fallen silent. 1m to 2h. One whose Pod is gone loses it at once.',
+    { min: 60_000, max: 7_200_000 },
+  ),
   TAKO_CLEANUP_INTERVAL: durationVariable(
     600_000,
     'Time between two looks for what is left of deleted runs. An orphan is removed at the second look. 0s: never.',

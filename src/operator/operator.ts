@@ -1,3 +1,5 @@
+import type { CacheOptions } from '../controllers/cache/claim.ts';
+import { createCacheVolumes } from '../controllers/cache/volumes.ts';
 import { createCleanupController } from '../controllers/cleanup/cleanup.ts';
 import { createBreakers } from '../controllers/repository/breakers.ts';
 import { createRepositoryReader } from '../controllers/repository/reader.ts';
@@ -68,12 +70,14 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
     metrics: metrics.kube,
   });
   const stores = createStores(logger);
+  const cache = cacheOptions(config);
   const reflectors = createReflectors({
     client,
     stores,
     logger,
     metrics: metrics.kube,
     namespaces: config.TAKO_WATCH_NAMESPACES,
+    cache: cache !== undefined,
   });
   const evaluator = createEvaluator({});
   const subscribers = subscriberIndex(stores.repositories);
@@ -118,6 +122,17 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
       runner: createTakoRunRunner(client),
       admission,
       options: runOptions(config),
+      cache:
+        cache &&
+        createCacheVolumes({
+          client,
+          claims: stores.claims,
+          recorder,
+          clock,
+          logger,
+          options: cache,
+          startTimeoutMs: config.TAKO_START_TIMEOUT,
+        }),
       breakers,
       prepare: { reader, secrets },
       expand: {
@@ -247,6 +262,18 @@ function breakerPolicy(config: Config): BreakerPolicy {
     failures: config.TAKO_BREAKER_FAILURES,
     openMs: config.TAKO_BREAKER_OPEN,
     trials: config.TAKO_BREAKER_TRIALS,
+  };
+}
+
+/** undefined: there is no cache. */
+function cacheOptions(config: Config): CacheOptions | undefined {
+  if (config.TAKO_CACHE_SIZE === '') return undefined;
+  return {
+    size: config.TAKO_CACHE_SIZE,
+    storageClass: config.TAKO_CACHE_STORAGE_CLASS,
+    accessMode: config.TAKO_CACHE_ACCESS_MODE,
+    maxAgeMs: config.TAKO_CACHE_MAX_AGE,
+    lockMs: config.TAKO_LOCK_DURATION,
   };
 }
 

@@ -1,5 +1,6 @@
 import { API_VERSION, LABELS, MANAGED_BY } from '../api/meta.ts';
 import { takoRepositories, takoRuns } from '../api/resources.ts';
+import { CACHE_LABELS, type ObservedClaim, projectClaim } from '../controllers/cache/claim.ts';
 import {
   awaitersConcerned,
   byAwaiters,
@@ -19,7 +20,14 @@ import type { KubeClient } from '../kube/client.ts';
 import type { Source } from '../kube/controller.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { KubeMetrics } from '../kube/metrics.ts';
-import { controllerOf, keyOf, matchLabels, type ObjectMeta, pods as podResource } from '../kube/objects.ts';
+import {
+  controllerOf,
+  keyOf,
+  matchLabels,
+  type ObjectMeta,
+  persistentVolumeClaims,
+  pods as podResource,
+} from '../kube/objects.ts';
 import { createReflector, type Reflector } from '../kube/reflector.ts';
 import { storeSource, toController } from '../kube/source.ts';
 import {
@@ -36,6 +44,8 @@ export interface Stores {
   readonly runs: Store<LiveRun>;
   readonly pods: Store<ObservedPod>;
   readonly repositories: Store<LiveRepository>;
+  /** Volume claims of caches; empty where there is no cache. */
+  readonly claims: Store<ObservedClaim>;
 }
 
 /** Repositories by namespace and slug. */
@@ -74,6 +84,7 @@ export function createStores(logger: Logger): Stores {
           status?.slug === undefined ? [] : [`${metadata.namespace} ${status.slug}`],
       },
     }),
+    claims: createStore<ObservedClaim>({ logger }),
   };
 }
 
@@ -130,11 +141,13 @@ export interface ReflectorOptions {
   readonly metrics: KubeMetrics;
   /** Empty: all. */
   readonly namespaces: readonly string[];
+  /** Whether there is a cache: without one its claims need no watch. */
+  readonly cache: boolean;
 }
 
 /**
  * Keeps the stores filled: by one watch a kind over all namespaces, or by one for each that is given. Of Pods only those of runs are
- * watched, and only what decides is kept of them.
+ * watched, of volume claims only those of caches, and only what decides is kept of them.
  */
 export function createReflectors({ namespaces, ...options }: ReflectorOptions): Reflector[] {
   if (namespaces.length === 0) return reflectorsOf(options, store => store);
@@ -144,7 +157,7 @@ export function createReflectors({ namespaces, ...options }: ReflectorOptions): 
 }
 
 function reflectorsOf(
-  { stores, ...shared }: Omit<ReflectorOptions, 'namespaces'> & { readonly namespace?: string },
+  { stores, cache, ...shared }: Omit<ReflectorOptions, 'namespaces'> & { readonly namespace?: string },
   part: <T extends Stored & { metadata: ObjectMeta }>(store: Store<T>) => Fillable<T>,
 ): Reflector[] {
   return [
@@ -157,6 +170,17 @@ function reflectorsOf(
       labelSelector: matchLabels({ [LABELS.managedBy]: MANAGED_BY, [LABELS.component]: 'run' }),
       project: projectPod,
     }),
+    ...(cache
+      ? [
+          createReflector({
+            ...shared,
+            type: persistentVolumeClaims,
+            store: part(stores.claims),
+            labelSelector: matchLabels(CACHE_LABELS),
+            project: projectClaim,
+          }),
+        ]
+      : []),
   ];
 }
 

@@ -14,12 +14,24 @@ const PLACES = ['src/controllers/**/*.ts', 'src/fanout/**/*.ts', 'src/gateway/**
 const NO_REASONS = new Set([
   // Conditions, their states, phases, types of events.
   ...['Ready', 'Reconciling', 'Stalled', 'True', 'False', 'Unknown', 'Normal', 'Warning', 'Reconcile'],
-  ...['Pending', 'Queued', 'Running', 'Waiting', 'Failed', 'Skipped', 'PodScheduled', 'DisruptionTarget', 'Cleanup'],
+  ...[
+    'Pending',
+    'Queued',
+    'Running',
+    'Waiting',
+    'Failed',
+    'Skipped',
+    'PodScheduled',
+    'DisruptionTarget',
+    'Cleanup',
+    'Cache',
+  ],
   // States of breakers.
   ...['Closed', 'Open', 'HalfOpen'],
   // Kinds, enumerations of Kubernetes and of the API.
   ...['Secret', 'ConfigMap', 'Lease', 'TakoRun', 'TakoRepository', 'File', 'Memory', 'Never', 'IfNotPresent'],
   ...['OnRootMismatch', 'RuntimeDefault', 'Background', 'Same', 'Selector', 'Tree', 'OnFailure'],
+  ...['PersistentVolumeClaim', 'ReadWriteMany', 'ReadWriteOnce', 'Lost'],
   ...['NotIn', 'Exists', 'DoesNotExist', 'ErrImagePull', 'ContainerStatusUnknown', 'OutOf'],
   // Names of errors, causes.
   ...[
@@ -32,6 +44,7 @@ const NO_REASONS = new Set([
     'GatewayCallError',
   ],
   'PreparationError',
+  'CacheRefusedError',
   ...['Cancel', 'Timeout'],
   // The gateway's answers that an agent takes as "ask again".
   ...['ApiServerUnavailable', 'Conflict', 'Internal', 'KeysUnavailable', 'PodNotRecorded', 'TooManyRequests'],

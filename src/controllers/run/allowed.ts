@@ -1,6 +1,7 @@
 import type { TakoRepositorySpec } from '../../api/takorepository.ts';
 import type { StepContainerPlan } from '../../workflow/containers.ts';
 import type { Step, Workflow } from '../../workflow/types.ts';
+import { isOfCache } from '../cache/claim.ts';
 
 /** Built-ins that this version runs. */
 const SUPPORTED_BUILTINS = new Set(['tako/fan-out@v1']);
@@ -64,6 +65,8 @@ function stepProblems(step: Step, { runTemplate }: Spec): string[] {
         const kinds = [...VOLUME_TYPES].join(', ');
         problems.push(`volume "${source}" of the TakoRepository must be exactly one of ${kinds}`);
       }
+      if (isOfCache(volume))
+        problems.push(`volume "${source}" of the TakoRepository is the cache, which no step may have`);
     }
     if (destinations.has(place)) problems.push(`two volumes are mounted at ${place}`);
     destinations.add(place);

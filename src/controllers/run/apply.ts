@@ -10,6 +10,7 @@ import { type ApiError, isApiError } from '../../kube/errors.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import { controllerOf, type Pod, pods, type ResourceType } from '../../kube/objects.ts';
 import type { JsonPatchOperation } from '../../kube/options.ts';
+import type { CacheVolumes } from '../cache/volumes.ts';
 import { runConditions } from './conditions.ts';
 import type { Action, Decision } from './decision.ts';
 import type { LiveRun } from './observed.ts';
@@ -23,6 +24,8 @@ export interface ApplyContext {
   readonly recorder: EventRecorder;
   readonly runner: WorkflowRunner;
   readonly released: ReleasedPods;
+  /** Absent: there is no cache. */
+  readonly cache?: CacheVolumes | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly signal: AbortSignal;
@@ -108,6 +111,10 @@ export async function applyAction(run: LiveRun, action: Action, context: ApplyCo
   switch (action.kind) {
     case 'createPod':
       return await createPod(run, action.pod, context);
+    case 'createCacheClaim':
+      return await context.cache?.create(namespace, signal);
+    case 'avoidCache':
+      return context.cache?.avoid(namespace, action.message);
     case 'deletePod':
       return await ignoreGone(
         client.delete(

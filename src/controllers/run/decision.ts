@@ -6,6 +6,10 @@ import type { Verdict } from './conditions.ts';
 /** A change to the cluster. All are idempotent: after a crash they are planned and done again. */
 export type Action =
   | { readonly kind: 'createPod'; readonly pod: Pod }
+  /** Makes the volume claim of the namespace's cache, for the Pod that is created next. */
+  | { readonly kind: 'createCacheClaim' }
+  /** Lets the Pods of the namespace go without the cache for a while, and says why. */
+  | { readonly kind: 'avoidCache'; readonly message: string }
   /** `graceSeconds` absent: the Pod's own grace period. */
   | { readonly kind: 'deletePod'; readonly name: string; readonly uid: string; readonly graceSeconds?: number }
   /** Ends a Pod's containers and leaves the Pod, for its logs. */

@@ -8,6 +8,7 @@ import { undefinedWhen } from '../../kube/errors.ts';
 import { configMaps, controllerOf, keyOf, pods as podResource } from '../../kube/objects.ts';
 import type { ReadonlyStore } from '../../kube/store.ts';
 import type { Held } from '../../queue/types.ts';
+import type { CacheVolumes } from '../cache/volumes.ts';
 import type { Breakers } from '../repository/breakers.ts';
 import type { Admission } from './admission.ts';
 import { below, POD_INDEXES, RUN_INDEXES } from './indexes.ts';
@@ -32,6 +33,8 @@ export interface WorkflowContext {
   readonly admission: Admission;
   readonly retained: RetainedPlaces;
   readonly breakers: Pick<Breakers, 'refusal' | 'enter'>;
+  /** Absent: there is no cache. */
+  readonly cache?: Pick<CacheVolumes, 'find'> | undefined;
   readonly options: RunOptions;
   readonly prepare: Omit<PrepareContext, 'options'>;
   /** PEM of the gateway's authority. */
@@ -110,7 +113,7 @@ export async function observeWorkflow(
   if (heldAgain !== undefined) return { ...ready, held: heldAgain };
   // Last of all: whoever is let in by a half-open breaker is one of few, and starts now.
   const circuit = asksBreaker(run) ? context.breakers.enter(run, now) : undefined;
-  if (circuit === undefined) return ready;
+  if (circuit === undefined) return { ...ready, cache: context.cache?.find(namespace) };
   admission.release(key);
   return { ...base, circuit };
 }

@@ -55,6 +55,7 @@ describe('the projection of a Pod', () => {
         finalizers: ['tako.dev/tracking'],
       },
       claimed: true,
+      cached: false,
       status: {
         phase: 'Running',
         conditions: [
@@ -79,6 +80,14 @@ describe('the projection of a Pod', () => {
     const { status: _, ...fresh } = { ...pod, spec: { containers: [] } };
     expect(projectPod(fresh as Live<Pod>)).toMatchObject({ claimed: false });
     expect(projectPod(fresh as Live<Pod>)).not.toHaveProperty('status');
+  });
+
+  it('given a Pod with the cache, then that is kept, and is no workspace to be freed', () => {
+    const volumes = [{ name: 'cache', persistentVolumeClaim: { claimName: 'tako-cache' } }];
+    expect(projectPod({ ...pod, spec: { containers: [], volumes } } as Live<Pod>)).toMatchObject({
+      claimed: false,
+      cached: true,
+    });
   });
 
   it('given a Pod that is being deleted, then that is kept', () => {

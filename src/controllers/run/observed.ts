@@ -1,6 +1,7 @@
 import { ANNOTATIONS, LABELS } from '../../api/meta.ts';
 import type { TakoRepository, TakoRun } from '../../api/resources.ts';
 import type { Live, LiveMeta, Pod } from '../../kube/objects.ts';
+import { CACHE_CLAIM } from '../cache/claim.ts';
 
 export type LiveRun = Live<TakoRun>;
 export type LiveRepository = Live<TakoRepository>;
@@ -16,6 +17,8 @@ export interface ObservedPod {
   >;
   /** Whether the workspace is a volume claim, which is worth freeing at once. */
   readonly claimed: boolean;
+  /** Whether the agent has the cache of the namespace. */
+  readonly cached: boolean;
 }
 
 /** Why a Pod has no node, and why it was taken from one. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions */
@@ -40,6 +43,7 @@ export function projectPod(pod: Live<Pod>): ObservedPod {
       ...(metadata.finalizers === undefined ? {} : { finalizers: metadata.finalizers }),
     },
     claimed: pod.spec.volumes?.some(volume => volume.ephemeral !== undefined) ?? false,
+    cached: pod.spec.volumes?.some(volume => volume.persistentVolumeClaim?.claimName === CACHE_CLAIM) ?? false,
     ...(status === undefined
       ? {}
       : {

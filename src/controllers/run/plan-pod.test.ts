@@ -179,6 +179,47 @@ describe('a workflow run with a Pod', () => {
   });
 });
 
+describe('a workflow run whose Pod has the cache', () => {
+  const late = { now: CREATED + settings.startTimeoutMs };
+  const avoidCache = { kind: 'avoidCache', message: expect.stringContaining('did not start in time') };
+
+  it.each([
+    ['no node takes it', { unschedulable: 'pod has unbound immediate PersistentVolumeClaims' }, 'unbound immediate'],
+    [
+      'its node does not start it and does not say why',
+      { containers: { agent: creating }, bound: true },
+      'did not start in time',
+    ],
+  ])('given %s, then the next attempt goes without the cache, and so do others for a while', (_, pod, words) => {
+    const decision = plan({ ...pod, cached: true }, late);
+    expect(decision).toMatchObject(retried('CacheNotMounted', expect.stringContaining(words)));
+    expect(decision.status?.attempts?.[0]?.message).toContain('kubectl -n team describe pvc tako-cache');
+    expect(decision.after).toEqual(expect.arrayContaining([avoidCache, deletePod]));
+  });
+
+  it('given no attempt is left, then it fails, and others go without all the same', () => {
+    const run = workflowRun({ spec: { retry: { limit: 0 } } });
+    const decision = plan({ unschedulable: 'no volume', cached: true }, { ...late, run });
+    expect(decision.verdict).toMatchObject({ phase: 'Failed', reason: 'CacheNotMounted' });
+    expect(decision.after).toEqual(expect.arrayContaining([avoidCache, deletePod]));
+  });
+
+  it('given a cause that is not its volumes, then the cache has nothing to do with it', () => {
+    const decision = plan(
+      { containers: { agent: waiting('ImagePullBackOff'), 'step-0': creating }, cached: true },
+      late,
+    );
+    expect(decision).toMatchObject(retried('ImagePullBackOff'));
+    expect(decision.after).not.toContainEqual(avoidCache);
+  });
+
+  it('given a Pod without the cache, then no node for it is final', () => {
+    const decision = plan({ unschedulable: 'no volume' }, late);
+    expect(decision.verdict).toMatchObject({ phase: 'Failed', reason: 'Unschedulable' });
+    expect(decision.after).not.toContainEqual(avoidCache);
+  });
+});
+
 describe('a workflow run whose Pod is taken away', () => {
   it('given a cancel, then the Pod is deleted and the run goes on until it is gone', () => {
     const run = workflowRun({ spec: { cancel: true }, status: { phase: 'Running' } });

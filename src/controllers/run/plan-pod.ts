@@ -1,3 +1,4 @@
+import { CACHE_CLAIM } from '../cache/claim.ts';
 import type { ContainerProblem } from './container-problem.ts';
 import type { Action, Decision } from './decision.ts';
 import { NOTHING } from './decision.ts';
@@ -11,6 +12,9 @@ import { end, hold, reasonWord, recordAttempt, timedOut } from './workflow-statu
 
 /** What an agent gets beyond the deadline to report by itself, milliseconds. */
 const DEADLINE_BACKSTOP_MS = 45_000;
+
+/** Reason of an attempt whose Pod did not start with the cache; the next one goes without. */
+export const CACHE_NOT_MOUNTED = 'CacheNotMounted';
 
 /** A run with a Pod: how it stands. */
 export function planPod(observation: WorkflowObservation, pod: ObservedPod): Decision {
@@ -59,7 +63,7 @@ export function planPod(observation: WorkflowObservation, pod: ObservedPod): Dec
   if (isFresh) return { ...NOTHING, requeueAfterMs: created + QUIET_START_MS - now };
   if (startLeft <= 0) {
     const message = `the Pod did not start in time and the node does not say why: look at its events (kubectl -n ${pod.metadata.namespace} get events --field-selector involvedObject.name=${pod.metadata.name})`;
-    return removed(failAttempt(observation, executionFailure('PodNotStarted', message), attempt), pod);
+    return removed(failStart(observation, pod, executionFailure('PodNotStarted', message), attempt), pod);
   }
   return {
     ...hold(observation, 'Pending', 'PodStarting', 'the Pod is starting', false, attempt),
@@ -82,7 +86,25 @@ function planProblem(
     const message = before?.reason === reason ? before.message : problem.message;
     return { ...hold(observation, 'Pending', reason, message, true, attempt), requeueAfterMs: startLeft };
   }
-  return removed(failAttempt(observation, executionFailure(reason, problem.message), attempt), pod);
+  return removed(failStart(observation, pod, executionFailure(reason, problem.message), attempt), pod);
+}
+
+/** For want of a volume a Pod finds no node, or none of its containers is ever begun. */
+const VOLUME_MISSING = new Set(['Unschedulable', 'PodNotStarted']);
+
+/** A Pod did not start. The cache is never a reason to fail: when it may have been the cause, the next Pod goes without. */
+function failStart(
+  observation: WorkflowObservation,
+  pod: ObservedPod,
+  failure: Failure,
+  attempt: Partial<StatusBody>,
+): Decision {
+  if (!pod.cached || !VOLUME_MISSING.has(failure.reason)) return failAttempt(observation, failure, attempt);
+  const { namespace, name } = pod.metadata;
+  const message = `${failure.message}; it may have waited for the volume of the cache, without which it goes on: look at it (kubectl -n ${namespace} describe pvc ${CACHE_CLAIM})`;
+  const decision = failAttempt(observation, executionFailure(CACHE_NOT_MOUNTED, message), attempt);
+  const told = `Pod ${name} did not start in time, and others go without the cache for a while: ${failure.message}`;
+  return { ...decision, after: [{ kind: 'avoidCache', message: told }, ...decision.after] };
 }
 
 /** The decision, and the Pod deleted once the status says what came of it: a deleted Pod tells no cause any more. */

@@ -45,6 +45,50 @@ describe('start of a workflow run', () => {
     expect(plan(ready)).toEqual(plan(ready));
   });
 
+  it('given a cache, then the Pod has it, and its claim is made first when it is missing', () => {
+    const cache = { settings: { maxBytes: 1, maxAgeSeconds: 1, seconds: 60 }, isMissing: false };
+    expect(plan({ ...ready, cache }).before).toMatchObject([
+      {
+        kind: 'createPod',
+        pod: { spec: { volumes: expect.arrayContaining([expect.objectContaining({ name: 'cache' })]) } },
+      },
+    ]);
+    expect(plan({ ...ready, cache: { ...cache, isMissing: true } }).before).toMatchObject([
+      { kind: 'createCacheClaim' },
+      { kind: 'createPod' },
+    ]);
+  });
+
+  it.each([
+    ['CacheNotMounted', 1],
+    ['PodLost', 2],
+  ])('given the attempt before ended as %s, then what is created is right', (reason, actions) => {
+    const cache = { settings: { maxBytes: 1, maxAgeSeconds: 1, seconds: 60 }, isMissing: true };
+    const last = { number: 1, podName: 'p', podUID: 'u', startTime: at(0), completionTime: at(0), reason };
+    const run = workflowRun({ status: { phase: 'Pending', startTime: at(0), attempts: [last] } });
+    const { before } = plan({ ...ready, cache, run, now: CREATED + 30_000 });
+    expect(before).toHaveLength(actions);
+    expect(before.at(-1)?.kind).toBe('createPod');
+    expect(JSON.stringify(before).includes('tako-cache')).toBe(actions === 2);
+  });
+
+  it.each(['dataSource', 'dataSourceRef'])(
+    'given a workspace that is to be a copy of the cache by its %s, then the run fails',
+    field => {
+      const volumeClaimTemplate = { spec: { [field]: { kind: 'PersistentVolumeClaim', name: 'tako-cache' } } };
+      const refused = {
+        before: [],
+        verdict: { phase: 'Failed', reason: 'NotAllowed', message: expect.stringContaining('copy of the cache') },
+        status: { errorType: 'execution_failed' },
+      };
+      expect(plan({ ...ready, run: workflowRun({ spec: { workspace: { volumeClaimTemplate } } }) })).toMatchObject(
+        refused,
+      );
+      const spec = { runTemplate: { workspace: { volumeClaimTemplate } } };
+      expect(plan({ ...ready, repository: repository({ spec }) })).toMatchObject(refused);
+    },
+  );
+
   it('given a canceled run, then it ends as Canceled before it started', () => {
     expect(plan({ ...ready, run: workflowRun({ spec: { cancel: true } }) })).toMatchObject({
       before: [],

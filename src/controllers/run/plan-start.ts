@@ -1,8 +1,10 @@
 import { countedFrom } from '../../fanout/deadline.ts';
-import type { Decision } from './decision.ts';
+import { isCopyOfCache } from '../cache/claim.ts';
+import type { Action, Decision } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import { runIdOf } from './identity.ts';
 import type { LiveRun } from './observed.ts';
+import { CACHE_NOT_MOUNTED } from './plan-pod.ts';
 import { planQueued } from './plan-queued.ts';
 import { planBackoff, retryDueMs } from './plan-retry.ts';
 import { buildPod } from './pod.ts';
@@ -17,7 +19,7 @@ import {
   type WorkflowObservation,
 } from './workflow-observation.ts';
 import { end, hold } from './workflow-status.ts';
-import { retainSeconds } from './workspace.ts';
+import { retainSeconds, workspaceSource } from './workspace.ts';
 
 /** Time between two looks at what a run waits for, milliseconds. */
 const LOOK_AGAIN_MS = 5_000;
@@ -64,6 +66,11 @@ export function planStart(observation: WorkflowObservation): Decision {
       };
     }
     case 'ready':
+      if (isCopyOfCache(workspaceSource(run.spec, observation.repository?.spec).volumeClaimTemplate)) {
+        const message =
+          'the workspace is to be a copy of the cache, which no step may have: take dataSource and dataSourceRef out of its volumeClaimTemplate';
+        return end(observation, 'Failed', 'execution_failed', 'NotAllowed', message);
+      }
       if (run.spec.dryRun === true) return endDryRun(observation, preparation);
       if (observation.refusal !== undefined) return planRefused(observation, observation.refusal);
       return start(observation, preparation, deadlineMs);
@@ -115,9 +122,15 @@ function planRefused(observation: WorkflowObservation, refusal: PodRefusal): Dec
   }
 }
 
+/** The attempt after one whose Pod could not start with the cache goes without it. */
+function cacheFor({ run, cache }: WorkflowObservation): WorkflowObservation['cache'] {
+  return run.status?.attempts?.at(-1)?.reason === CACHE_NOT_MOUNTED ? undefined : cache;
+}
+
 function start(observation: WorkflowObservation, prepared: PreparedWorkflow, deadlineMs: number): Decision {
   const { run, repository, now } = observation;
   if (repository === undefined) return NOTHING;
+  const cache = cacheFor(observation);
   const pod = buildPod({
     run,
     repository,
@@ -135,7 +148,9 @@ function start(observation: WorkflowObservation, prepared: PreparedWorkflow, dea
     remainingSeconds: (deadlineMs - now) / 1_000,
     retainSeconds: retainSeconds(run.spec, repository.spec),
     gatewayCa: observation.gatewayCa,
+    cache: cache?.settings,
     options: observation.options,
   });
-  return { ...NOTHING, before: [{ kind: 'createPod', pod }], requeueAfterMs: QUIET_START_MS };
+  const claim: Action[] = cache?.isMissing === true ? [{ kind: 'createCacheClaim' }] : [];
+  return { ...NOTHING, before: [...claim, { kind: 'createPod', pod }], requeueAfterMs: QUIET_START_MS };
 }

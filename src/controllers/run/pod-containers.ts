@@ -15,6 +15,7 @@ import type { Resources, Workflow } from '../../workflow/types.ts';
 import type { PodInput } from './pod.ts';
 import {
   allowedVolume,
+  CACHE_VOLUME,
   ioVolume,
   needsTemporaryVolume,
   secretKeyRef,
@@ -79,6 +80,7 @@ export function agentContainer(input: PodInput): Container {
         ? []
         : [{ name: 'git-credentials', mountPath: PATHS.gitCredentials, readOnly: true }]),
       ...(secretsOf(input).length === 0 ? [] : [{ name: 'secrets', mountPath: PATHS.secrets, readOnly: true }]),
+      ...(input.cache === undefined ? [] : [{ name: CACHE_VOLUME, mountPath: PATHS.cache }]),
     ],
   };
 }
@@ -104,6 +106,7 @@ function assignmentOf(input: PodInput): Assignment {
       credentials: secretRef !== undefined,
       ...(input.facts === undefined ? {} : { facts: input.facts }),
     },
+    ...(input.cache === undefined ? {} : { cache: input.cache }),
     workflow: input.workflow.name,
     ...definitionOf(input.workflow),
     inputs: input.inputs,

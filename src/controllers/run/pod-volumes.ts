@@ -3,6 +3,7 @@ import type { TakoRepository } from '../../api/resources.ts';
 import { podName } from '../../fanout/names.ts';
 import type { Pod } from '../../kube/objects.ts';
 import type { StepContainerPlan } from '../../workflow/containers.ts';
+import { CACHE_CLAIM } from '../cache/claim.ts';
 import type { PodInput } from './pod.ts';
 import { DEFAULT_WORKSPACE_SIZE, workspaceSource } from './workspace.ts';
 
@@ -10,6 +11,9 @@ type Volume = NonNullable<Pod['spec']['volumes']>[number];
 
 /** The kubelet renews a projected token when 80 % of this is over, seconds. */
 const TOKEN_SECONDS = 3_600;
+
+/** The cache of the namespace: in the agent's container, and nowhere else. */
+export const CACHE_VOLUME = 'cache';
 
 /** All volumes of a run's Pod; no two have the same name. */
 export function podVolumes(input: PodInput): Volume[] {
@@ -39,6 +43,7 @@ export function podVolumes(input: PodInput): Volume[] {
       ? []
       : [{ name: 'git-credentials', secret: { secretName: secretRef.name, defaultMode: 0o440 } }]),
     ...(secrets.length === 0 ? [] : [secretsVolume(repository, secrets)]),
+    ...(input.cache === undefined ? [] : [{ name: CACHE_VOLUME, persistentVolumeClaim: { claimName: CACHE_CLAIM } }]),
     ...(runTemplate?.volumes ?? [])
       .filter(({ name }) => mounted.has(name))
       .map(({ name, volume }) => ({ ...volume, name: allowedVolume(repository, name) }) as Volume),

@@ -332,6 +332,35 @@ describe('secrets', () => {
   });
 });
 
+describe('the cache of the namespace', () => {
+  const cache = { maxBytes: 1_000, maxAgeSeconds: 60, seconds: 1_800 };
+
+  it('given a cache, then the agent has its volume and its bounds, and no other container has it', () => {
+    const pod = build({ cache, steps: '- ./build.sh\n- image: other:1\n  run: ./test.sh' });
+    expect(volumeOf(pod, 'cache')).toEqual({ name: 'cache', persistentVolumeClaim: { claimName: 'tako-cache' } });
+    const withCache = pod.spec.containers.filter(({ volumeMounts }) =>
+      volumeMounts?.some(({ name }) => name === 'cache'),
+    );
+    expect(pod.spec.containers).toHaveLength(3);
+    expect(withCache.map(({ name }) => name)).toEqual(['agent']);
+    expect(withCache[0]?.volumeMounts).toContainEqual({ name: 'cache', mountPath: '/tako/cache' });
+    expect(assignmentOf(pod).cache).toEqual(cache);
+  });
+
+  it('given none, then there is nothing of it', () => {
+    const pod = build();
+    expect(volumeOf(pod, 'cache')).toBeUndefined();
+    expect(assignmentOf(pod)).not.toHaveProperty('cache');
+  });
+
+  it('given a volume that many Pods share, then the kubelet does not change all of it for each', () => {
+    expect(build({ cache }).spec.securityContext).toMatchObject({
+      fsGroup: 2_000,
+      fsGroupChangePolicy: 'OnRootMismatch',
+    });
+  });
+});
+
 describe('a strict step', () => {
   it('given no writable root, then there is a place for temporary files, unless the step brings one', () => {
     const strict = (volumes: string) => `- run: a\n  security_profile: strict${volumes}`;

@@ -1,4 +1,4 @@
-import { AGENT_CONTAINER, type Assignment, type CheckoutFacts, IDS } from '../../agent/contract.ts';
+import { AGENT_CONTAINER, type Assignment, type CacheSettings, type CheckoutFacts, IDS } from '../../agent/contract.ts';
 import { ANNOTATIONS, API_VERSION, LABELS, MANAGED_BY, TRACKING_FINALIZER } from '../../api/meta.ts';
 import type { TakoRepository, TakoRun } from '../../api/resources.ts';
 import { keepsPodWaiting } from '../../fanout/last-position.ts';
@@ -34,6 +34,8 @@ export interface PodInput {
   /** How long a failed workspace stays for people; 0: not at all. */
   readonly retainSeconds: number;
   readonly gatewayCa: string;
+  /** Present: the Pod gets the cache of its namespace. */
+  readonly cache?: CacheSettings | undefined;
   readonly options: RunOptions;
 }
 

@@ -118,6 +118,12 @@ describe('the checks of a workflow', () => {
     ],
     ['a volume of no type', volumes('{source: data, destination: /d}'), withVolume({}), 'exactly one'],
     [
+      'the cache',
+      volumes('{source: data, destination: /d}'),
+      withVolume({ persistentVolumeClaim: { claimName: 'tako-cache' } }),
+      'volume "data" of the TakoRepository is the cache, which no step may have',
+    ],
+    [
       'two volumes at one place',
       volumes('{source: data, destination: /d}', '{source: data, destination: /d/}'),
       withVolume({ emptyDir: {} }),

@@ -9,6 +9,7 @@ import type { EventRecorder } from '../../kube/events.ts';
 import { createExpectations } from '../../kube/expectations.ts';
 import type { Logger } from '../../kube/logger.ts';
 import { controllerOf, keyOf, pods as podResource } from '../../kube/objects.ts';
+import { CacheRefusedError, type CacheVolumes } from '../cache/volumes.ts';
 import {
   type ApplyContext,
   applyAction,
@@ -46,11 +47,13 @@ export interface Planners {
 }
 
 export interface RunReconcilerOptions
-  extends Omit<WorkflowContext, 'retained'>,
+  extends Omit<WorkflowContext, 'retained' | 'cache'>,
     Omit<EventContext, 'expectations' | 'budget' | 'hold'> {
   readonly client: KubeClient;
   readonly recorder: EventRecorder;
   readonly runner: WorkflowRunner;
+  /** Absent: there is no cache. */
+  readonly cache?: CacheVolumes | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Default: plan-workflow.ts and plan-event.ts. */
@@ -143,12 +146,20 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconciler {
 
   async function reconcileWorkflow(key: string, run: LiveRun, context: ApplyContext): Promise<Requeue> {
     const observation = await observeWorkflow(run, context.now, { ...options, retained }, context.signal);
+    return await tryWorkflow(key, observation, context);
+  }
+
+  /** Plans anew with what the API server has refused, each of which can happen once. */
+  async function tryWorkflow(key: string, observation: WorkflowObservation, context: ApplyContext): Promise<Requeue> {
+    const { run } = observation;
     try {
       const decision = planners.workflow(observation);
       const result = await carryOut(key, run, decision, context);
       if (decision.before.some(({ kind }) => kind === 'createPod')) admission.confirm(key);
       return result;
     } catch (error) {
+      if (error instanceof CacheRefusedError)
+        return await tryWorkflow(key, { ...observation, cache: undefined }, context);
       if (error instanceof QuotaExceededError) {
         admission.exceeded(key, error.message);
         const held = { reason: 'QuotaExceeded', message: error.message } as const;

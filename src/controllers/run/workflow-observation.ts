@@ -4,6 +4,7 @@ import type { Phase } from '../../api/takorun.ts';
 import { countedFrom, inheritedDeadline, runDeadline, startedAt } from '../../fanout/deadline.ts';
 import type { Below } from '../../fanout/retry-tree.ts';
 import type { Held } from '../../queue/types.ts';
+import type { CacheVolume } from '../cache/volumes.ts';
 import { milliseconds } from './durations.ts';
 import type { LiveRepository, LiveRun, ObservedPod } from './observed.ts';
 import type { RunOptions } from './options.ts';
@@ -52,6 +53,8 @@ export interface WorkflowObservation {
   readonly stored?: ResultBody | 'missing' | undefined;
   /** Whether the namespace has a place for the workspace that the last Pod holds for people; only when it holds one. */
   readonly retention?: 'granted' | 'refused' | undefined;
+  /** The cache of the namespace; absent: the Pod goes without. Only looked up for a run that may start. */
+  readonly cache?: CacheVolume | undefined;
   readonly trigger?: PodInput['trigger'];
   readonly gatewayCa: string;
 }

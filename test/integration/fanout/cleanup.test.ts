@@ -47,6 +47,7 @@ async function startCleanup({ client, namespace }: World): Promise<{ cleanup: Cl
     logger: silentLogger,
     metrics: noMetrics,
     namespaces: [namespace],
+    cache: false,
   });
   for (const reflector of reflectors) reflector.start();
   onTestFinished(async () => {

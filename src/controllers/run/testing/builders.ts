@@ -79,6 +79,7 @@ export interface PodOptions {
   readonly deletedAfter?: number;
   readonly finalizers?: string[];
   readonly claimed?: boolean;
+  readonly cached?: boolean;
 }
 
 /** A Pod of a run as the reflector projects it: just created unless the test says more. */
@@ -103,6 +104,7 @@ export function observedPod(options: PodOptions = {}): ObservedPod {
       finalizers: options.finalizers ?? [TRACKING_FINALIZER],
     },
     claimed: options.claimed ?? false,
+    cached: options.cached ?? false,
     status: {
       phase: options.phase ?? 'Pending',
       ...(options.reason === undefined ? {} : { reason: options.reason }),
