@@ -46,6 +46,10 @@ export const ANNOTATIONS = {
   configDigest: `${GROUP}/config-digest`,
   /** On the claim of an event: who holds it, in words. */
   claim: `${GROUP}/claim`,
+  /** On the Lease of a cache entry: who holds it, who waits, and which generation is published, as JSON. Only Tako writes it. */
+  lock: `${GROUP}/lock`,
+  /** On the Lease of a cache entry: which repository it is about. */
+  repository: `${GROUP}/repository`,
   /** On Pods: `true` when the run waits for children with its Pod in its hands. */
   keepsPod: `${GROUP}/keeps-pod`,
 } as const;
@@ -55,6 +59,9 @@ export const EVENT_CLAIM_COMPONENT = 'event-claim';
 
 /** Value of `app.kubernetes.io/component` on the volume claims of caches. */
 export const CACHE_COMPONENT = 'cache';
+
+/** Value of `app.kubernetes.io/component` on the Leases that are locks of cached repositories. */
+export const CACHE_LOCK_COMPONENT = 'cache-lock';
 
 /** Value of `app.kubernetes.io/managed-by` on all that the operator creates. */
 export const MANAGED_BY = 'tako';

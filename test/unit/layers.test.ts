@@ -69,6 +69,10 @@ const ARROWS: Readonly<Record<string, readonly Arrow[]>> = {
     { to: 'workflow', why: 'version ranges, templates, durations' },
     { to: 'api', why: 'events and runs' },
   ],
+  locks: [
+    { to: 'kube', why: 'the Lease, the client that writes it, the clock' },
+    { to: 'api', why: 'names of labels and annotations', only: ['api/meta.ts'] },
+  ],
   queue: [{ to: 'kube', why: 'a heap', only: ['kube/heap.ts'] }],
   evaluator: [{ to: 'workflow', why: 'the CEL that it gives a thread and a time limit' }],
   api: [

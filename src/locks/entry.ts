@@ -1,0 +1,291 @@
+import { createBackOff } from '../kube/backoff.ts';
+import type { Clock } from '../kube/clock.ts';
+import { isApiError } from '../kube/errors.ts';
+import type { Logger } from '../kube/logger.ts';
+import { type Application, apply } from './apply.ts';
+import { BROKEN_MS, brokenAnswer, brokenWords } from './broken.ts';
+import { createGoneCheck, type IsGone, type PodRef } from './gone.ts';
+import { emptyState, lockName } from './lease.ts';
+import type { LockMetrics } from './metrics.ts';
+import { createObservations } from './observations.ts';
+import { createLeaseRecord, type RecordContext, type Snapshot } from './record.ts';
+import type { Answers, LockEvent, LockOperation, LockState } from './types.ts';
+
+type Answer = Answers[keyof Answers];
+
+/** One lock, as one keeper sees it. */
+export interface Entry {
+  readonly namespace: string;
+  /** @param call.waitMs how long an acquisition waits before it is told to ask again */
+  submit(operation: LockOperation, call: { signal: AbortSignal | undefined; waitMs: number }): Promise<Answer>;
+  sweep(signal: AbortSignal | undefined): Promise<void>;
+  leaseChanged(resourceVersion: string): void;
+  podEnded(uid: string): void;
+  /** For how long nobody has asked for anything; 0 while somebody does. */
+  idleMs(): number;
+}
+
+export interface EntryContext extends RecordContext {
+  readonly isGone: IsGone;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly metrics: LockMetrics;
+  readonly logger: Logger;
+}
+
+interface Request {
+  readonly operation: LockOperation;
+  /** On the monotonic clock: until then an acquisition waits. */
+  readonly answerAtMs: number;
+  /** Until then an API server that fails is tried. */
+  readonly failAtMs: number;
+  settle(answer: Answer): void;
+  fail(error: unknown): void;
+}
+
+/** How long an API server that fails is tried, milliseconds. */
+const GIVE_UP_MS = 15_000;
+/** Between two looks at a lock that somebody waits for, milliseconds; doubled from the first to the longest. */
+const FIRST_LOOK_MS = 100;
+const LONGEST_LOOK_MS = 5_000;
+/** Two keepers that write the same Lease meet within milliseconds, so they part within milliseconds. */
+const FIRST_CONFLICT_MS = 2;
+const LONGEST_CONFLICT_MS = 1_000;
+/** Whether Pods are gone is asked this often at most, milliseconds, unless one was said to have ended. */
+const GONE_CHECK_MS = 500;
+/** What was seen so long ago, milliseconds, is read again before anything is decided by it. */
+const STALE_MS = 1_000;
+
+/**
+ * Brings the requests for one lock together (flat combining): while one write of the Lease is on its way whatever comes gathers, and the next
+ * write serves all of it. So a Lease is written as often as the API server answers, however many ask.
+ *
+ * What was decided from an old state cannot be written, since the write is a compare-and-swap; what needs no write is answered only from a state
+ * that was read for it.
+ */
+export function createEntry(ref: { namespace: string; url: string }, context: EntryContext): Entry {
+  const { clock, random, metrics, logger } = context;
+  const { namespace, url } = ref;
+  const lease = { namespace, name: lockName(url) };
+  const fields = { lease: `${namespace}/${lease.name}`, url };
+  const record = createLeaseRecord(ref, context);
+  const observations = createObservations(clock);
+  const goneCheck = createGoneCheck(context.isGone, context);
+  const looks = createBackOff({ firstMs: FIRST_LOOK_MS, longestMs: LONGEST_LOOK_MS, jitter: 0.2, random });
+  const conflicts = createBackOff({ firstMs: FIRST_CONFLICT_MS, longestMs: LONGEST_CONFLICT_MS, random });
+  const requests = new Set<Request>();
+
+  let isRunning = false;
+  /** Something came that the cycle under way may not have seen. */
+  let hasNews = false;
+  let isChecking = false;
+  let checkedAtMs = Number.NEGATIVE_INFINITY;
+  let idleSinceMs = clock.monotonic();
+  let endNap = (): void => {};
+  let saidBroken: string | undefined;
+  let present: ReadonlySet<string> = new Set();
+
+  const wake = (): void => {
+    hasNews = true;
+    endNap();
+  };
+
+  const nap = (ms: number, isWakeable: boolean): Promise<void> =>
+    new Promise(resolve => {
+      const end = (): void => {
+        endNap = () => {};
+        cancel();
+        resolve();
+      };
+      const cancel = clock.setTimeout(end, ms);
+      if (isWakeable) endNap = end;
+    });
+
+  /** The state to decide by, and what is wrong with it. */
+  const stateOf = ({ lease: found, parsed, sameSinceMs }: Snapshot): LockState | { problem: string } => {
+    if (parsed === undefined) return emptyState(url, clock.now());
+    if (parsed.kind === 'state') return parsed.state;
+    if (saidBroken !== parsed.problem) logger.warn(fields, brokenWords(lease, parsed.problem));
+    saidBroken = parsed.problem;
+    if (clock.monotonic() - sameSinceMs < BROKEN_MS) return { problem: parsed.problem };
+    return emptyState(url, clock.now(), found?.spec?.leaseTransitions ?? 0);
+  };
+
+  const decide = (state: LockState, batch: readonly Request[]): Application => {
+    observations.observe(state);
+    present = new Set([...state.holders, ...state.queue].map(one => one.podUid));
+    goneCheck.keep(state);
+    return apply(
+      state,
+      batch.map(({ operation }) => operation),
+      { now: clock.now(), silentMs: observations.silentMs, gone: goneCheck.gone },
+    );
+  };
+
+  const podsOf = (owners: readonly { pod: string; podUid: string }[]): PodRef[] =>
+    owners.map(({ pod, podUid }) => ({ namespace, name: pod, uid: podUid }));
+
+  /** Looks, beside everything else, whether those in the way of a waiting request are gone. */
+  const suspect = ({ holders, queue }: LockState, batch: readonly Request[]): void => {
+    if (isChecking || clock.monotonic() - checkedAtMs < GONE_CHECK_MS) return;
+    const asking = new Set(batch.flatMap(({ operation: one }) => (one.kind === 'acquire' ? [one.id] : [])));
+    const firstAsking = queue.findIndex(({ id }) => asking.has(id));
+    const ahead = queue.slice(0, firstAsking === -1 ? queue.length : firstAsking);
+    isChecking = true;
+    checkedAtMs = clock.monotonic();
+    void goneCheck.check(podsOf([...holders, ...ahead])).then(isAnyGone => {
+      isChecking = false;
+      if (isAnyGone) wake();
+    });
+  };
+
+  const report = (event: LockEvent): void => {
+    switch (event.kind) {
+      case 'granted':
+        metrics.granted({ mode: event.holder.mode, waitMs: event.waitedMs });
+        break;
+      case 'ended':
+        metrics.ended({ mode: event.holder.mode, heldMs: event.heldMs });
+        break;
+      case 'takenOver': {
+        const { run, pod, mode } = event.holder;
+        metrics.takenOver({ mode, cause: event.cause });
+        logger.info(
+          { ...fields, run, pod, mode, cause: event.cause },
+          'took a lock from a holder that is gone or silent',
+        );
+        break;
+      }
+      case 'leftQueue':
+        logger.debug({ ...fields, run: event.waiter.run, cause: event.cause }, 'a waiter has left the queue');
+        break;
+    }
+  };
+
+  const answer = (batch: readonly Request[], answers: readonly Answer[]): void => {
+    for (const [index, request] of batch.entries()) {
+      const given = answers[index]!;
+      if (isWaiting(given) && clock.monotonic() < request.answerAtMs) continue;
+      request.settle(given);
+    }
+  };
+
+  /** Decides and writes once. False: somebody else was faster. */
+  const cycle = async (): Promise<boolean> => {
+    const { known } = record;
+    const isCached = known !== undefined && clock.monotonic() - known.seenAtMs < STALE_MS;
+    const snapshot = isCached ? known : await record.read();
+    const batch = [...requests];
+    const state = stateOf(snapshot);
+    if ('problem' in state) {
+      answer(
+        batch,
+        batch.map(({ operation }) => brokenAnswer(operation, lease, state.problem)),
+      );
+      return true;
+    }
+    const applied = decide(state, batch);
+    if (applied.state !== state) {
+      if (!(await record.write(snapshot, applied.state))) {
+        metrics.conflict();
+        return false;
+      }
+      for (const event of applied.events) report(event);
+      looks.reset();
+    } else if (isCached && applied.answers.some(one => !isWaiting(one))) {
+      record.outdate();
+      return cycle();
+    }
+    if (applied.answers.some(isWaiting)) suspect(applied.state, batch);
+    answer(batch, applied.answers);
+    return true;
+  };
+
+  const failAll = (error: unknown): void => {
+    const isHopeless = !isApiError(error, 'transient', 'conflict');
+    for (const request of requests) {
+      if (isHopeless || clock.monotonic() >= request.failAtMs) request.fail(error);
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    if (isRunning) return;
+    isRunning = true;
+    // What is asked for in the same turn goes together.
+    await Promise.resolve();
+    while (requests.size > 0) {
+      hasNews = false;
+      try {
+        if (!(await cycle())) {
+          await nap(conflicts.next(), false);
+          continue;
+        }
+        conflicts.reset();
+      } catch (error) {
+        logger.debug({ ...fields, err: error }, 'cannot read or write a lock');
+        failAll(error);
+        if (requests.size > 0) await nap(looks.next(), false);
+        continue;
+      }
+      if (hasNews || requests.size === 0) continue;
+      const dueMs = Math.min(...[...requests].map(({ answerAtMs }) => answerAtMs)) - clock.monotonic();
+      await nap(Math.max(0, Math.min(looks.next(), dueMs)), true);
+      if (hasNews) looks.reset();
+      else record.outdate();
+    }
+    idleSinceMs = clock.monotonic();
+    isRunning = false;
+  };
+
+  const submit: Entry['submit'] = (operation, { signal, waitMs }) =>
+    new Promise((resolve, reject) => {
+      const nowMs = clock.monotonic();
+      const end = (): void => {
+        signal?.removeEventListener('abort', onAbort);
+        requests.delete(request);
+        if (requests.size === 0) endNap();
+      };
+      const request: Request = {
+        operation,
+        answerAtMs: nowMs + waitMs,
+        failAtMs: nowMs + Math.max(waitMs, GIVE_UP_MS),
+        settle: given => {
+          end();
+          resolve(given);
+        },
+        fail: error => {
+          end();
+          reject(error);
+        },
+      };
+      const onAbort = (): void => request.fail(signal?.reason);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      requests.add(request);
+      wake();
+      void run();
+    });
+
+  return {
+    namespace,
+    submit,
+    sweep: async signal => {
+      const { parsed } = await record.read();
+      if (parsed?.kind !== 'state') return;
+      const { holders, queue } = parsed.state;
+      if (await goneCheck.check(podsOf([...holders, ...queue]))) await submit({ kind: 'sweep' }, { signal, waitMs: 0 });
+    },
+    leaseChanged: resourceVersion => {
+      if (record.changed(resourceVersion)) wake();
+    },
+    podEnded: uid => {
+      if (requests.size === 0 || !present.has(uid)) return;
+      checkedAtMs = Number.NEGATIVE_INFINITY;
+      wake();
+    },
+    idleMs: () => (requests.size > 0 ? 0 : clock.monotonic() - idleSinceMs),
+  };
+}
+
+function isWaiting(answer: Answer): boolean {
+  return 'state' in answer && answer.state === 'waiting';
+}
