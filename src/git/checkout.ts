@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Credentials } from './credentials.ts';
 import { hasGitCode } from './errors.ts';
@@ -51,21 +51,45 @@ export interface CheckoutRequest {
  * Throws GitError (`CommitNotFound`, `UnsafeRepository`, `RepositoryTooLarge`, `FileTooLarge` and those of the network), or the signal's reason.
  */
 export async function checkout(request: CheckoutRequest): Promise<TagDescription> {
-  const commit = requireCommit(request.commit);
-  const { url, gitDirectory, workTree } = request;
-  requireApart(gitDirectory, workTree);
-  await createGitDirectory(gitDirectory, commit);
+  return withCheckout(request, session => checkoutIn(session, request));
+}
+
+/** `checkout` in a session that is open already. */
+export async function checkoutIn(session: RemoteSession, request: CheckoutRequest): Promise<TagDescription> {
+  await createGitDirectory(request.gitDirectory, request.commit);
+  const tags = await fetchWithTags(session, request);
+  return writeWorkTree(session, request, tags);
+}
+
+/** Checks a request and opens the session for `work`. */
+export async function withCheckout<T>(
+  request: CheckoutRequest,
+  work: (session: RemoteSession) => Promise<T>,
+): Promise<T> {
+  requireCommit(request.commit);
+  requireApart(request.gitDirectory, request.workTree);
   // Key files, if any, lie beside the Git directory: closed to the steps, and writable where the root file system is not.
-  const options = { ...request, temporaryDirectory: path.dirname(gitDirectory) };
-  return withRemote(url, options, async session => {
-    const tags = await fetchWithTags(session, { ...request, commit });
-    await detachHead(gitDirectory, commit);
-    const [result] = await together(signal => [
-      nearestTag(session, { ...request, commit, signal }, tags),
-      writeFiles(session, { ...request, commit, signal }),
-    ]);
-    return result;
-  });
+  const parent = path.dirname(request.gitDirectory);
+  await mkdir(parent, { recursive: true, mode: 0o700 });
+  return withRemote(request.url, { ...request, temporaryDirectory: parent }, work);
+}
+
+/**
+ * Writes the work tree from a Git directory that has the commit, and looks for the nearest tag meanwhile.
+ *
+ * @param tags all tags of the repository; may be empty when the request has a description
+ */
+export async function writeWorkTree(
+  session: RemoteSession,
+  request: CheckoutRequest,
+  tags: ReadonlyMap<string, readonly RemoteTag[]>,
+): Promise<TagDescription> {
+  await detachHead(request.gitDirectory, request.commit);
+  const [result] = await together(signal => [
+    nearestTag(session, { ...request, signal }, tags),
+    writeFiles(session, { ...request, signal }),
+  ]);
+  return result;
 }
 
 async function writeFiles(
@@ -88,23 +112,30 @@ function requireApart(gitDirectory: string, workTree: string): void {
   }
 }
 
-async function fetchWithTags(
+/** Fetches the commit alone into a Git directory, and all tags unless the request says what they say. */
+export async function fetchWithTags(
   session: RemoteSession,
-  { gitDirectory, commit, description }: CheckoutRequest,
+  { gitDirectory, commit, description, signal: stop }: FetchWithTagsRequest,
 ): Promise<Map<string, RemoteTag[]>> {
-  const [tags] = await together(signal => [
-    description === undefined ? listTags(session, signal) : Promise.resolve(new Map()),
-    fetchCommit({ session, gitDirectory, commit, depth: 1, maxBytes: MAX_FETCH_BYTES, signal }),
-  ]);
+  const [tags] = await together(
+    signal => [
+      description === undefined ? listTags(session, signal) : Promise.resolve(new Map()),
+      fetchCommit({ session, gitDirectory, commit, depth: 1, maxBytes: MAX_FETCH_BYTES, signal }),
+    ],
+    stop,
+  );
   return tags;
 }
 
+type FetchWithTagsRequest = Pick<CheckoutRequest, 'gitDirectory' | 'commit' | 'description' | 'signal'>;
+
 /** Awaits all; when one fails the others are aborted, and it is its error that is thrown, once they have ended. */
-async function together<T extends readonly Promise<unknown>[] | []>(
+export async function together<T extends readonly Promise<unknown>[] | []>(
   start: (signal: AbortSignal) => T,
+  stop?: AbortSignal,
 ): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
   const controller = new AbortController();
-  const promises = start(controller.signal);
+  const promises = start(stop === undefined ? controller.signal : AbortSignal.any([controller.signal, stop]));
   try {
     return await Promise.all(promises);
   } catch (error) {

@@ -18,11 +18,19 @@ const PASSED_ON = [
 /** A server that sends less than one byte a second for this long is taken for dead. Seconds. */
 const SILENCE_SECONDS = 20;
 
+/** Defects of old but harmless histories, which hosting sites accept too. */
+const TOLERATED = [
+  'zeroPaddedFilemode',
+  'badTimezone',
+  'missingEmail',
+  'missingSpaceBeforeDate',
+  'missingSpaceBeforeEmail',
+];
+
 /**
  * Configuration of every git process. There is no other: neither the system's nor a user's files are read.
  *
  * The objects of a repository are checked by git's fsck on arrival (paths such as `.git/config`, dangerous submodule files).
- * Defects of old but harmless histories, which hosting sites accept too, are let through.
  */
 const SETTINGS: readonly (readonly [key: string, value: string])[] = [
   ['core.hooksPath', '/dev/null'],
@@ -35,11 +43,7 @@ const SETTINGS: readonly (readonly [key: string, value: string])[] = [
   ['core.protectNTFS', 'true'],
   ['core.askPass', ''],
   ['credential.helper', ''],
-  ['fetch.fsck.zeroPaddedFilemode', 'ignore'],
-  ['fetch.fsck.badTimezone', 'ignore'],
-  ['fetch.fsck.missingEmail', 'ignore'],
-  ['fetch.fsck.missingSpaceBeforeDate', 'ignore'],
-  ['fetch.fsck.missingSpaceBeforeEmail', 'ignore'],
+  ...['fetch.fsck', 'fsck'].flatMap(command => TOLERATED.map(defect => [`${command}.${defect}`, 'ignore'] as const)),
   ['fetch.recurseSubmodules', 'false'],
   // Always a pack: loose objects would escape the bound on what a server may send.
   ['fetch.unpackLimit', '1'],

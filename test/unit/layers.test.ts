@@ -73,6 +73,7 @@ const ARROWS: Readonly<Record<string, readonly Arrow[]>> = {
     { to: 'kube', why: 'the Lease, the client that writes it, the clock' },
     { to: 'api', why: 'names of labels and annotations', only: ['api/meta.ts'] },
   ],
+  cache: [{ to: 'git', why: 'a checkout by way of the cache shares its parts with a plain one' }],
   queue: [{ to: 'kube', why: 'a heap', only: ['kube/heap.ts'] }],
   evaluator: [{ to: 'workflow', why: 'the CEL that it gives a thread and a time limit' }],
   api: [

@@ -1,0 +1,63 @@
+/**
+ * What the cache needs of a lock service; the agent has it from the operator's gateway. One lock per repository and namespace: many readers
+ * or one writer. The service is also the commit record: it says which generation is the published one, and readers read no other.
+ */
+export interface CacheLocks {
+  /**
+   * Asks for the lock of a repository. Waits for it unless `wait` is false; undefined then when it is not free at once.
+   * Rejects with the signal's reason, or when the service cannot be reached.
+   *
+   * @param url canonical, `GitUrl.href`
+   */
+  acquire(url: string, want: CacheWant, options: AcquireOptions): Promise<CacheLock | undefined>;
+}
+
+/** By commit: to read when the published generation has it, else to write. */
+export type CacheWant = { readonly mode: 'read' } | { readonly mode: 'write' } | { readonly commit: string };
+
+export interface AcquireOptions {
+  /** The highest number on the volume, 0 when there is none: a new writer's is higher, whatever became of the Lease. */
+  readonly seenFence: number;
+  readonly wait: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The committed generation of an entry. */
+export interface PublishedGeneration {
+  readonly fence: number;
+  /** Newest last. */
+  readonly commits: readonly string[];
+  readonly bytes: number;
+  /** RFC 3339. */
+  readonly at: string;
+}
+
+/** A lock that is held. Its implementation renews it. */
+export interface CacheLock {
+  /** `read` after `publish`. */
+  readonly mode: 'read' | 'write';
+  /** A writer's number: its generation has it, and no other one before or after. */
+  readonly fence: number;
+  /** The only generation that may be read; absent when there is none. */
+  readonly published?: PublishedGeneration | undefined;
+  /** Aborted when the lock was lost: taken away, or not renewed in time. */
+  readonly lost: AbortSignal;
+  /** Makes the generation with this lock's number the published one, and the writer its reader. Throws LockLostError when it may not. */
+  publish(generation: { readonly commits: readonly string[]; readonly bytes: number }): Promise<PublishedGeneration>;
+  /** Says that no generation is published any more; the writer stays. Throws LockLostError when it may not. */
+  evict(): Promise<void>;
+  release(use?: CacheUse): Promise<void>;
+}
+
+/** How a checkout used the cache. */
+export interface CacheUse {
+  /** `rebuilt`: there was a generation, but a broken one. `bypassed`: checked out without the cache. */
+  readonly result: 'hit' | 'miss' | 'rebuilt' | 'bypassed';
+  /** What the Git server sent for the cache, bytes. */
+  readonly fetchedBytes: number;
+}
+
+/** A writer was told that it is none any more. */
+export class LockLostError extends Error {
+  override readonly name = 'LockLostError';
+}

@@ -1,0 +1,60 @@
+import { rm, rmdir } from 'node:fs/promises';
+import path from 'node:path';
+import { type CacheEntry, listEntries } from './entries.ts';
+import { type CacheLimits, type Eviction, planEviction } from './eviction.ts';
+import { highestFence, numberedDirectories } from './layout.ts';
+import type { CacheLocks } from './locks.ts';
+
+export interface PruneRequest {
+  readonly root: string;
+  readonly limits: CacheLimits;
+  readonly locks: CacheLocks;
+  readonly now: Date;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface PruneResult {
+  /** What was looked at. */
+  readonly entries: readonly CacheEntry[];
+  readonly evicted: readonly Eviction<CacheEntry>[];
+  /** What should have gone, but is in use. */
+  readonly busy: readonly Eviction<CacheEntry>[];
+}
+
+/** Brings a cache volume within its limits. Entries that somebody reads, writes or waits for stay. */
+export async function pruneCache(request: PruneRequest): Promise<PruneResult> {
+  const entries = await listEntries(request.root, request.signal);
+  const evicted: Eviction<CacheEntry>[] = [];
+  const busy: Eviction<CacheEntry>[] = [];
+  for (const eviction of planEviction(entries, request.limits, request.now)) {
+    const done = await evictEntry(eviction.entry, request.locks, request.signal);
+    (done ? evicted : busy).push(eviction);
+  }
+  return { entries, evicted, busy };
+}
+
+/**
+ * Removes an entry if its lock is free at once, and says whether it was. The lock service takes back what is published first: from then on
+ * nobody is told to read what this removes, however long it takes.
+ */
+export async function evictEntry(
+  { directory, url }: Pick<CacheEntry, 'directory' | 'url'>,
+  locks: CacheLocks,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const seenFence = await highestFence(directory);
+  const lock = await locks.acquire(url.href, { mode: 'write' }, { seenFence, wait: false, signal });
+  if (lock === undefined) return false;
+  try {
+    await lock.evict();
+    for (const one of await numberedDirectories(directory)) {
+      if (one.fence <= lock.fence) await rm(one.path, { recursive: true, force: true });
+    }
+    for (const name of ['used', 'url']) await rm(path.join(directory, name), { force: true });
+    // A writer that was paused may have left something since.
+    await rmdir(directory).catch(() => undefined);
+    return true;
+  } finally {
+    await lock.release();
+  }
+}
