@@ -21,7 +21,8 @@ export interface LockRef {
 
 export interface AcquireRequest extends LockRef {
   readonly want: Want;
-  readonly owner: LockOwner;
+  /** For whom it is. */
+  readonly holder: LockOwner;
   /** How long the holder may be silent. Default 30 min, at most 2 h. */
   readonly seconds?: number | undefined;
   /** The highest generation that the asker sees on the volume. Default 0. */
@@ -124,9 +125,13 @@ export function createLockKeeper(options: LockKeeperOptions): LockKeeper {
   };
 
   return {
-    acquire: ({ namespace, url, id, want, owner, seconds = DEFAULT_LOCK_SECONDS, seenFence = 0 }, call = {}) => {
+    acquire: ({ namespace, url, id, want, holder, seconds = DEFAULT_LOCK_SECONDS, seenFence = 0 }, call = {}) => {
       const enqueue = (call.waitMs ?? 0) > 0;
-      return submit({ namespace, url }, { kind: 'acquire', id, want, owner, seconds, seenFence, enqueue }, call);
+      return submit(
+        { namespace, url },
+        { kind: 'acquire', id, want, owner: holder, seconds, seenFence, enqueue },
+        call,
+      );
     },
     renew: ({ id, ...ref }, call) => submit(ref, { kind: 'renew', id }, call),
     publish: ({ id, commits, bytes, ...ref }, call) => submit(ref, { kind: 'publish', id, commits, bytes }, call),

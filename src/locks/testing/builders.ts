@@ -21,5 +21,5 @@ export function request(
   want: Want | 'read' | 'write',
   part: Partial<AcquireRequest> = {},
 ): AcquireRequest {
-  return { ...ref(run), owner: owner(run), want: typeof want === 'string' ? { mode: want } : want, ...part };
+  return { ...ref(run), holder: owner(run), want: typeof want === 'string' ? { mode: want } : want, ...part };
 }
