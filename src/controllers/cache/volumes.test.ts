@@ -178,6 +178,18 @@ describe('a cache that cannot be had', () => {
     expect([volumes.find('team'), volumes.find('team')]).toMatchObject([{ isMissing: false }, undefined]);
   });
 
+  it.each([
+    ['a claim is offered', undefined],
+    ['its volume comes at last', observedClaim({ phase: 'Pending' })],
+  ])('given that %s after runs had to go without, then the next one has it at once', async (_, before) => {
+    const { volumes, claims } = await harness();
+    if (before !== undefined) claims.set(before);
+    volumes.avoid('team', 'Pod x did not start in time');
+    expect(volumes.find('team')).toBeUndefined();
+    claims.set({ ...observedClaim(), metadata: { ...observedClaim().metadata, resourceVersion: '2' } });
+    expect(volumes.find('team')).toMatchObject({ isMissing: false });
+  });
+
   it('given an operator that stops, then that is not taken for a refusal', async () => {
     const { volumes, told, server } = await harness();
     server.faults = () => ({ kind: 'hang' });

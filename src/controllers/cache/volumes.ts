@@ -71,8 +71,11 @@ export function createCacheVolumes(context: CacheVolumesOptions): CacheVolumes {
   const told = new Set<string>();
   claims.subscribe(event => {
     const { metadata } = event.type === 'deleted' ? event.old : event.object;
-    fresh.delete(metadata.namespace ?? '');
+    const namespace = metadata.namespace ?? '';
+    fresh.delete(namespace);
     if (event.type === 'deleted') told.delete(metadata.uid);
+    const isNews = event.type === 'added' || (event.type === 'updated' && event.old.phase !== event.object.phase);
+    if (isNews) setbacks.clear(namespace);
   });
 
   const now = () => clock.now().getTime();
