@@ -41,6 +41,7 @@ const ARROWS: Readonly<Record<string, readonly Arrow[]>> = {
       only: ['agent/contract.ts', 'agent/protocol/loop.ts'],
     },
     { to: 'evaluator', why: 'it is injected', typesOnly: true },
+    { to: 'locks', why: 'the cleanup removes locks that protect nothing', only: ['locks/state.ts'] },
   ],
   gateway: [
     { to: 'fanout', why: 'makes the event run of a fan-out step' },

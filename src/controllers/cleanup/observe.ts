@@ -1,4 +1,4 @@
-import { EVENT_CLAIM_COMPONENT, LABELS, MANAGED_BY, TRACKING_FINALIZER } from '../../api/meta.ts';
+import { CACHE_LOCK_COMPONENT, EVENT_CLAIM_COMPONENT, LABELS, MANAGED_BY, TRACKING_FINALIZER } from '../../api/meta.ts';
 import { takoRuns } from '../../api/resources.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import {
@@ -19,6 +19,7 @@ import {
   type Known,
   type Suspect,
   suspectClaim,
+  suspectLock,
   suspectPod,
   suspectResult,
   suspectVolumeClaim,
@@ -38,6 +39,7 @@ type Search = (known: Known, now: number, context: ObserveContext, signal: Abort
 
 const OURS = { [LABELS.managedBy]: MANAGED_BY };
 const CLAIMS = { ...OURS, [LABELS.component]: EVENT_CLAIM_COMPONENT };
+const LOCKS = { ...OURS, [LABELS.component]: CACHE_LOCK_COMPONENT };
 
 /**
  * Where orphans are looked for: Pods in the store that the operator has anyway, the rest in lists, page by page and mostly without content, so
@@ -65,11 +67,14 @@ export const SEARCHES: Readonly<Record<CleanupKind, Search>> = {
       configMap => suspectResult(configMap, known),
     ),
 
-  leases: (known, now, { client, namespaces }, signal) =>
-    inPages(
-      selections(namespaces, CLAIMS, signal).map(selection => client.listAll(leases, selection)),
-      lease => suspectClaim(lease, known, now),
-    ),
+  leases: async (known, now, { client, namespaces }, signal) => {
+    const listed = (labels: Record<string, string>) =>
+      selections(namespaces, labels, signal).map(selection => client.listAll(leases, selection));
+    return [
+      ...(await inPages(listed(CLAIMS), lease => suspectClaim(lease, known, now))),
+      ...(await inPages(listed(LOCKS), lease => suspectLock(lease, now))),
+    ];
+  },
 };
 
 /** Goes through lists, one after the other and page by page. */

@@ -33,6 +33,7 @@ function isOrphan({ cause }: Suspect, existing: Existing | undefined): boolean {
       return cause.podUid === undefined ? !existing.podNames.has(cause.podName) : !existing.podUids.has(cause.podUid);
     // No owner to ask for: that it is still so is looked at when it is removed.
     case 'expired':
+    case 'unused':
     case 'overdue':
       return true;
   }

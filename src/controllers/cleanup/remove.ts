@@ -21,6 +21,7 @@ import {
   type Known,
   type Suspect,
   suspectClaim,
+  suspectLock,
   suspectPod,
   suspectResult,
   suspectVolumeClaim,
@@ -67,7 +68,9 @@ export async function removeOrphan(
     }
     case 'leases': {
       const lease = await find(leases, suspect, client, signal);
-      if (lease === undefined || !isStill(suspect, suspectClaim(lease, NOBODY, now))) return undefined;
+      if (lease === undefined) return undefined;
+      const again = suspect.cause.kind === 'unused' ? suspectLock(lease, now) : suspectClaim(lease, NOBODY, now);
+      if (!isStill(suspect, again)) return undefined;
       return (await remove(leases, lease, client, signal)) ? 0 : undefined;
     }
   }

@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { API_VERSION, LABELS, TRACKING_FINALIZER } from '../../api/meta.ts';
+import { ANNOTATIONS, API_VERSION, LABELS, TRACKING_FINALIZER } from '../../api/meta.ts';
 import type { Live, LiveMeta, OwnerReference } from '../../kube/objects.ts';
+import { emptyState } from '../../locks/lease.ts';
+import { formatState } from '../../locks/state.ts';
+import type { LockState } from '../../locks/types.ts';
 import { at, CREATED, finishedPod, observedPod, running, workflowRun } from '../run/testing/builders.ts';
 import {
   type Candidate,
   type Known,
   suspectClaim,
+  suspectLock,
   suspectPod,
   suspectResult,
   suspectVolumeClaim,
@@ -110,5 +114,52 @@ describe('a workspace that is kept for people', () => {
     ['of another run', held, workflowRun({ uid: 'other', status: kept.status! }), late],
   ] as const)('given one %s, then it is none', (_, found, owner, now) => {
     expect(suspectWorkspace(found, owner, now)).toBeUndefined();
+  });
+});
+
+describe('the lock of a repository', () => {
+  const DAY_MS = 86_400_000;
+  const SKEW_MS = 300_000;
+  const state = emptyState('https://git.example.com/acme/app.git', new Date(CREATED), 7);
+  const lock = (changes: Partial<LockState> = {}, metadata: Partial<LiveMeta> = {}) =>
+    object({ annotations: { [ANNOTATIONS.lock]: formatState({ ...state, ...changes }) }, ...metadata });
+  const who = { id: 'i', run: 'r', runUid: 'u', pod: 'p', podUid: 'pu' };
+  const now = CREATED + DAY_MS + SKEW_MS;
+  const time = at(0);
+
+  it('given one that protects nothing, then it is a suspect when it was not used for a day, and not before', () => {
+    expect(suspectLock(lock(), now)).toEqual({
+      kind: 'leases',
+      namespace: 'team',
+      name: 'it',
+      uid: 'uid',
+      cause: { kind: 'unused' },
+    });
+    expect(suspectLock(lock(), now - 1)).toBeUndefined();
+    expect(suspectLock(lock({ used: at(1_000) }), now)).toBeUndefined();
+  });
+
+  it.each<[string, Partial<LockState>]>([
+    ['a copy is published', { published: { fence: 7, commits: [], bytes: 0, at: time } }],
+    [
+      'somebody holds it',
+      { holders: [{ ...who, mode: 'read', fence: 7, acquired: time, renewed: time, expires: time, seconds: 60 }] },
+    ],
+    ['somebody waits for it', { queue: [{ ...who, want: { mode: 'write' }, since: time, seen: time }] }],
+  ])('given that %s, then it is none, however old', (_, changes) => {
+    expect(suspectLock(lock(changes), now * 2)).toBeUndefined();
+  });
+
+  it('given one that is going, or that cannot be read, then it is left alone', () => {
+    expect(suspectLock(lock({}, { deletionTimestamp: at(0) }), now)).toBeUndefined();
+    expect(suspectLock(object({ annotations: { [ANNOTATIONS.lock]: '{' } }), now)).toBeUndefined();
+    expect(suspectLock(object(), now)).toBeUndefined();
+  });
+});
+
+describe('the claim of a cache', () => {
+  it('given that it belongs to no Pod, then it is no orphan', () => {
+    const labels = { [LABELS.managedBy]: 'tako', [LABELS.component]: 'cache' };
+    expect(suspectVolumeClaim(object({ name: 'tako-cache', labels }), NOBODY)).toBeUndefined();
   });
 });

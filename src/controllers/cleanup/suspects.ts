@@ -1,7 +1,8 @@
-import { API_VERSION, LABELS } from '../../api/meta.ts';
+import { ANNOTATIONS, API_VERSION, LABELS } from '../../api/meta.ts';
 import { isTerminal } from '../../api/takorun.ts';
 import { isExpired } from '../../fanout/claim.ts';
-import { controllerOf, type LiveMeta, type OwnerReference } from '../../kube/objects.ts';
+import { controllerOf, type Lease, type LiveMeta, type OwnerReference } from '../../kube/objects.ts';
+import { parseState } from '../../locks/state.ts';
 import { claimOf } from '../run/event-claim.ts';
 import type { LiveRun, ObservedPod } from '../run/observed.ts';
 import { hasStopped } from '../run/retention.ts';
@@ -18,6 +19,8 @@ export type Cause =
   | { readonly kind: 'podGone'; readonly podUid?: string; readonly podName: string }
   /** A claim whose time is over: nobody looks at it any more. */
   | { readonly kind: 'expired' }
+  /** The lock of a repository that is not cached, for which nobody has asked for long. */
+  | { readonly kind: 'unused' }
   /** A workspace that is kept for people, long after its time. */
   | { readonly kind: 'overdue'; readonly runName: string };
 
@@ -47,6 +50,8 @@ export interface Known {
 const OVERDUE_MS = 600_000;
 /** How far apart the clocks of API server and operator may be, milliseconds: a claim that another operator still sees is left to it. */
 const CLOCK_SKEW_MS = 300_000;
+/** How long the lock of a repository that is not cached stays after its last use, milliseconds: a day spares busy ones a new Lease each time. */
+const UNUSED_LOCK_MS = 86_400_000;
 
 /** A Pod of a run that is gone, also one that only its finalizer keeps. What is being deleted and not held by Tako needs nothing. */
 export function suspectPod(pod: Candidate, known: Known, finalizer: string): Suspect | undefined {
@@ -65,6 +70,21 @@ export function suspectClaim(lease: Parameters<typeof claimOf>[0], known: Known,
   if (isGoing(lease) || ownerRunUid(lease) === undefined) return undefined;
   if (isExpired(claimOf(lease), now - CLOCK_SKEW_MS)) return suspect('leases', lease, { kind: 'expired' });
   return suspectOfRun('leases', lease, known);
+}
+
+/**
+ * The lock of a cached repository that protects nothing: nothing is published, nobody holds it or waits, and it was not granted for a day. A new one
+ * in its place goes on with the fencing numbers, for whoever asks says what it sees on the volume. One that cannot be read is left to those who
+ * use it.
+ */
+export function suspectLock(lease: Pick<Lease, 'metadata'> & Candidate, now: number): Suspect | undefined {
+  if (isGoing(lease)) return undefined;
+  const parsed = parseState(lease.metadata.annotations?.[ANNOTATIONS.lock] ?? '');
+  if (parsed.kind === 'broken') return undefined;
+  const { published, holders, queue, used } = parsed.state;
+  if (published !== undefined || holders.length > 0 || queue.length > 0) return undefined;
+  if (now - CLOCK_SKEW_MS < Date.parse(used) + UNUSED_LOCK_MS) return undefined;
+  return suspect('leases', lease, { kind: 'unused' });
 }
 
 /** The claim of a volume whose Pod is gone. One that belongs to anything else is not Tako's. */

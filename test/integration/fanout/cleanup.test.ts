@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { LABELS, MANAGED_BY, TRACKING_FINALIZER } from '../../../src/api/meta.ts';
+import { ANNOTATIONS, LABELS, MANAGED_BY, TRACKING_FINALIZER } from '../../../src/api/meta.ts';
 import { takoRuns } from '../../../src/api/resources.ts';
 import type { TakoRunSpec } from '../../../src/api/takorun.ts';
 import { type Cleanup, createCleanup } from '../../../src/controllers/cleanup/cleanup.ts';
@@ -18,6 +18,7 @@ import {
   pods,
   type ResourceType,
 } from '../../../src/kube/objects.ts';
+import { createLockKeeper } from '../../../src/locks/keeper.ts';
 import { createReflectors, createStores } from '../../../src/operator/stores.ts';
 import { until } from '../../fixtures/until.ts';
 import { createWorld, type World } from '../run/world.ts';
@@ -213,6 +214,42 @@ describe('the cleanup', () => {
     forward(25 * 3_600_000);
     await look();
     expect((await look()).leases).toEqual({ count: 1, bytes: 0 });
+  });
+
+  test('given locks of repositories, then those that protect nothing are removed after a day, and one that is taken meanwhile is not', async () => {
+    const world = await createWorld({ settings: { TAKO_CLEANUP_INTERVAL: '0s' } });
+    const { client, namespace } = world;
+    const keeper = createLockKeeper({
+      client,
+      isGone: async () => false,
+      clock: systemClock,
+      logger: silentLogger,
+    });
+    const url = (name: string) => `https://git.example.com/acme/${name}.git`;
+    const holder = { run: 'run', runUid: 'run-uid', pod: 'pod', podUid: 'pod-uid' };
+    const lock = async (name: string, id = name) => {
+      const ref = { namespace, url: url(name), id };
+      const { state } = await keeper.acquire({ ...ref, want: { mode: 'write' }, holder }, { waitMs: 1_000 });
+      expect(state).toBe('granted');
+      return ref;
+    };
+    for (const name of ['idle', 'taken']) await keeper.release(await lock(name));
+    await lock('held');
+    const cached = await lock('cached');
+    await keeper.publish({ ...cached, commits: ['a'.repeat(40)], bytes: 1 });
+    await keeper.release(cached);
+    const names = async () =>
+      (await client.list(leases, { namespace })).items
+        .map(({ metadata }) => metadata.annotations?.[ANNOTATIONS.repository])
+        .sort();
+    const { cleanup, forward } = await startCleanup(world);
+    const look = async () => (await cleanup.look(AbortSignal.timeout(30_000))).leases.count;
+    expect([await look(), await look()]).toEqual([0, 0]);
+    forward(25 * 3_600_000);
+    expect(await look()).toBe(0);
+    await lock('taken', 'again');
+    expect(await look()).toBe(1);
+    expect(await names()).toEqual(['cached', 'held', 'taken'].map(url));
   });
 
   test('given the operator with a short interval, then it does so by itself, and says it in its metrics and its log', async () => {
