@@ -1,4 +1,4 @@
-// Bundles what runs in the image: one file for the operator, one for the agent, one for the thread that evaluates CEL.
+// Bundles what runs in the image: one file for the operator, one for the agent, one for the thread that evaluates CEL. And the command line tool.
 import { build } from 'esbuild';
 
 const common = {
@@ -16,6 +16,8 @@ await build({
     operator: 'src/operator/main.ts',
     // src/evaluator/worker-thread.ts finds it beside the bundle by this name.
     'evaluator-worker': 'src/evaluator/worker.ts',
+    // What src/cli/tako.mjs starts in an installed package.
+    tako: 'src/cli/main.ts',
     // Makes the code cache of agent-program.cjs when the image is built.
     'agent-train': 'src/agent/startup/train.ts',
   },

@@ -46,6 +46,17 @@ export function clientAs(user: string): KubeClient {
   return createKubeClient({ ...config, authenticate }, { qps: 1_000, burst: 1_000 });
 }
 
+/** Gives a ClusterRole in a namespace to a user; it counts some moments later. */
+export async function bindRole(admin: KubeClient, namespace: string, role: string, user: string): Promise<void> {
+  await admin.create(roleBindings, {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'RoleBinding',
+    metadata: { generateName: `${role}-`, namespace },
+    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: role },
+    subjects: [{ kind: 'User', apiGroup: RBAC, name: user }],
+  });
+}
+
 /** A person with a role of the installation in a namespace, and with rights of her own; once `can` succeeds, she has them. */
 export async function personIn(
   admin: KubeClient,

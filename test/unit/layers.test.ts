@@ -18,6 +18,12 @@ interface Arrow {
  * then fanout and workflow, then api. `kube` stands beside and knows nothing of Tako. What is not here is not allowed.
  */
 const ARROWS: Readonly<Record<string, readonly Arrow[]>> = {
+  cli: [
+    { to: 'locks', why: 'says who uses a cache entry' },
+    { to: 'workflow', why: 'names that were mistyped', only: ['workflow/nearest.ts'] },
+    { to: 'api', why: 'labels and annotations; the reference of the commands' },
+    { to: 'kube', why: 'client, clock, errors' },
+  ],
   operator: [
     { to: 'controllers', why: 'puts the controllers together' },
     { to: 'gateway', why: 'puts the gateway together' },

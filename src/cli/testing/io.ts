@@ -1,0 +1,24 @@
+import type { Clock } from '../../kube/clock.ts';
+import { systemClock } from '../../kube/clock.ts';
+import type { Io } from '../command.ts';
+
+/** An Io that keeps what was written. */
+export interface RecordedIo extends Io {
+  stdout(): string;
+  stderr(): string;
+}
+
+export function recordedIo(options: { clock?: Clock; signal?: AbortSignal } = {}): RecordedIo {
+  const { clock = systemClock, signal = new AbortController().signal } = options;
+  const out: string[] = [];
+  const err: string[] = [];
+  return {
+    out: text => void out.push(text),
+    err: text => void err.push(text),
+    stdout: () => out.join(''),
+    stderr: () => err.join(''),
+    clock,
+    random: () => 0.5,
+    signal,
+  };
+}
