@@ -9,7 +9,9 @@ import { projectImage } from '../cluster/images/project.ts';
  * `npm run bench -- NAME [--json]`: starts a cluster, measures, removes the cluster. With --json exactly one line goes to stdout; the
  * rest is progress on stderr. Exit code 1 when a limit is missed.
  */
-const BENCHES = ['pod'] as const;
+const BENCHES = ['pod', 'cache'] as const;
+/** Whether its cluster runs Pods, and knows the project's image; else it is a control plane only. */
+const WITH_PODS: Record<(typeof BENCHES)[number], boolean> = { pod: true, cache: false };
 const { positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false } } });
 const name = positionals[0] as (typeof BENCHES)[number];
 if (!BENCHES.includes(name)) {
@@ -18,10 +20,10 @@ if (!BENCHES.includes(name)) {
 }
 
 const log = (line: string): void => console.error(line);
-const cluster = await startCluster({ name: `bench-${process.pid}`, kubelet: true, ephemeral: true, log });
+const cluster = await startCluster({ name: `bench-${process.pid}`, kubelet: WITH_PODS[name], ephemeral: true, log });
 try {
-  const image = await projectImage(log);
-  await cluster.loadImage(image.path);
+  const image = WITH_PODS[name] ? await projectImage(log) : undefined;
+  if (image !== undefined) await cluster.loadImage(image.path);
   const [program, ...args] = [...cluster.enter, process.execPath, path.join(import.meta.dirname, `${name}.ts`)];
   const child = spawn(program!, args, {
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -29,7 +31,7 @@ try {
       ...process.env,
       ...cluster.environment,
       TAKO_BENCH_CLUSTER: cluster.name,
-      TAKO_BENCH_IMAGE: image.reference,
+      ...(image !== undefined && { TAKO_BENCH_IMAGE: image.reference }),
     },
   });
   const [code] = (await once(child, 'exit')) as [number | null];
