@@ -20,6 +20,8 @@ const MAX_ROUNDS = 3;
 const WAITING_SHARE = 0.5;
 /** Longest time that a run waits for the lock service to hear that it is done, and for eviction. Milliseconds. */
 const TIDY_MS = 10_000;
+/** Part of what is cached that goes when the volume is full before the limits are reached. */
+const ROOM_SHARE = 0.25;
 
 export interface CachedCheckoutRequest extends CheckoutRequest {
   readonly cache: {
@@ -54,6 +56,7 @@ export async function cachedCheckout(request: CachedCheckoutRequest): Promise<Ca
     } catch (error) {
       if (!isCacheTrouble(error, request.signal)) throw error;
       request.cache.log('the cache cannot be used: checking out without it', { reason: (error as Error).message });
+      if (isFull(error)) await makeRoom(run, ROOM_SHARE);
     } finally {
       await Promise.race([Promise.all(run.releases), sleep(TIDY_MS, undefined, { ref: false })]);
     }
@@ -75,6 +78,12 @@ interface CachedRun {
 function isCacheTrouble(error: unknown, signal: AbortSignal | undefined): boolean {
   if (signal?.aborted === true) return false;
   return !isGitError(error) || hasGitCode(error, 'GitFailed', 'CommitNotFound');
+}
+
+/** Whether the volume, or what this user may have of it, is used up; git says it in words. */
+function isFull(error: unknown): boolean {
+  if (isErrno(error, 'ENOSPC', 'EDQUOT')) return true;
+  return isGitError(error) && /no space left|quota exceeded/i.test(error.message);
 }
 
 interface Obtained {
@@ -179,18 +188,19 @@ async function touchUsed(entry: string): Promise<void> {
 async function finish(run: CachedRun, tags: Obtained['tags'], use: CacheUse): Promise<TagDescription> {
   const [description] = await Promise.allSettled([
     writeWorkTree(run.session, run.request, tags),
-    use.result === 'hit' ? undefined : evictOthers(run),
+    use.result === 'hit' ? undefined : makeRoom(run, 0),
   ]);
   if (description.status === 'rejected') throw description.reason;
   return description.value;
 }
 
-async function evictOthers({ request, releases }: CachedRun): Promise<void> {
+/** Brings the volume within its limits, and frees a share of what is cached beyond that. */
+async function makeRoom({ request, releases }: CachedRun, share: number): Promise<void> {
   const { root, limits, locks, log } = request.cache;
   const signal = AbortSignal.any([AbortSignal.timeout(TIDY_MS), ...(request.signal ? [request.signal] : [])]);
   try {
     await Promise.race([Promise.all(releases), sleep(TIDY_MS, undefined, { signal, ref: false })]);
-    const { evicted } = await pruneCache({ root, limits, locks, now: new Date(), signal });
+    const { evicted } = await pruneCache({ root, limits, share, locks, now: new Date(), signal });
     for (const { entry, reason } of evicted) log('evicted from the cache', { url: entry.url.href, reason });
   } catch (error) {
     log('the cache could not be tidied up', { reason: (error as Error).message });

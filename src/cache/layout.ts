@@ -17,7 +17,8 @@ import type { GitUrl } from '../git/url.ts';
 /** Longest readable part of a name; with the hash it stays far below NAME_MAX (255). */
 const MAX_READABLE = 100;
 const ENTRY_NAME = /^[a-z0-9._-]+-([0-9a-f]{32})$/;
-const GENERATION_NAME = /^(gen|tmp)-([1-9][0-9]{0,15})$/;
+/** Numbers that the lock service would not take for seen are not ours. */
+const GENERATION_NAME = /^(gen|tmp)-([1-9][0-9]{0,8})$/;
 
 /**
  * The directory of a repository's entry. The hash alone makes it this repository's: it keeps URLs apart that differ in scheme, user or

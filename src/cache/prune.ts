@@ -8,6 +8,8 @@ import type { CacheLocks } from './locks.ts';
 export interface PruneRequest {
   readonly root: string;
   readonly limits: CacheLimits;
+  /** Part of what is there that goes at least, whatever the limits. Default 0. */
+  readonly share?: number | undefined;
   readonly locks: CacheLocks;
   readonly now: Date;
   readonly signal?: AbortSignal | undefined;
@@ -26,7 +28,9 @@ export async function pruneCache(request: PruneRequest): Promise<PruneResult> {
   const entries = await listEntries(request.root, request.signal);
   const evicted: Eviction<CacheEntry>[] = [];
   const busy: Eviction<CacheEntry>[] = [];
-  for (const eviction of planEviction(entries, request.limits, request.now)) {
+  const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+  const maxBytes = Math.min(request.limits.maxBytes, Math.floor(bytes * (1 - (request.share ?? 0))));
+  for (const eviction of planEviction(entries, { ...request.limits, maxBytes }, request.now)) {
     const done = await evictEntry(eviction.entry, request.locks, request.signal);
     (done ? evicted : busy).push(eviction);
   }

@@ -7,6 +7,7 @@ import { inspectTree, type TreeLimits } from '../git/inspect-tree.ts';
 import type { RemoteSession } from '../git/session.ts';
 import type { RemoteTag, TagDescription } from '../git/tags.ts';
 import { factsOf, linkOrCopy, makeDirectory, syncPath } from './files.ts';
+import { isOvergrown } from './growth.ts';
 import { generationDirectory, numberedDirectories, temporaryDirectory } from './layout.ts';
 import { type CacheLock, LockLostError } from './locks.ts';
 import {
@@ -18,15 +19,6 @@ import {
   manifestBytes,
 } from './manifest.ts';
 import { asBroken, BrokenGenerationError, checkFile, readManifest } from './read.ts';
-
-/** A generation with so many packs is not added to: each costs every read an index to look into. */
-const MAX_PACKS = 20;
-/** As many as the lock service's record of a generation holds. */
-const MAX_COMMITS = 50;
-/** What later commits may add before the next one starts anew: a hit reads all of it, and needs one commit. */
-const MAX_GROWTH = 2;
-/** Growth below this is never a reason to start anew, bytes. */
-const FREE_GROWTH_BYTES = 32 * 1024 * 1024;
 
 export interface WriteRequest {
   readonly session: RemoteSession;
@@ -141,10 +133,7 @@ async function usableBase({ entry, session, commit }: WriteRequest, fence: numbe
   if (manifest.commits.some(cached => cached.commit === commit)) {
     throw new BrokenGenerationError('it was published with this commit and could not be read');
   }
-  const packs = manifest.files.filter(({ path: name }) => name.endsWith('.pack')).length;
-  const room = Math.max(manifest.freshBytes * MAX_GROWTH, FREE_GROWTH_BYTES);
-  const full = packs >= MAX_PACKS || manifest.commits.length >= MAX_COMMITS;
-  return full || manifestBytes(manifest) - manifest.freshBytes > room ? undefined : manifest;
+  return isOvergrown(manifest) ? undefined : manifest;
 }
 
 async function fetchOnto(

@@ -21,7 +21,7 @@ export function createKeeperLocks(keeper: LockKeeper, namespace: string, owner: 
       try {
         for (;;) {
           const waitMs = wait ? WAIT_MS : 0;
-          const answer = await keeper.acquire({ ...ref, want, owner, seenFence }, { waitMs, signal });
+          const answer = await keeper.acquire({ ...ref, want, holder: owner, seenFence }, { waitMs, signal });
           if (answer.state === 'granted') return lockOf(keeper, ref, answer, heldMs);
           if (!wait) return undefined;
         }
