@@ -46,22 +46,27 @@ export function apply(before: LockState, operations: readonly LockOperation[], o
   draft.grant(asking);
   for (const acquisition of asking.values()) if (!acquisition.enqueue) draft.tryIt(acquisition);
 
+  const answerTo = createAnswers(draft.state);
   return {
     state: draft.state,
     events: draft.events,
     answers: operations.map((operation, index) =>
-      operation.kind === 'acquire' ? answerTo(draft.state, operation.id) : answers[index]!,
+      operation.kind === 'acquire' ? answerTo(operation.id) : answers[index]!,
     ),
   };
 }
 
-/** How an acquisition stands. */
-function answerTo(state: LockState, id: string): Grant | Waiting {
-  const holder = state.holders.find(one => one.id === id);
-  if (holder !== undefined) return grantOf(holder, state);
-  if (state.released.includes(id))
-    return { state: 'waiting', reason: `the request ${id} was given back: make a new one` };
-  return { state: 'waiting', reason: waitingWords(state, id) };
+/** How acquisitions stand, by their ids. */
+function createAnswers(state: LockState): (id: string) => Grant | Waiting {
+  const holders = new Map(state.holders.map(holder => [holder.id, holder]));
+  const places = new Map(state.queue.map(({ id }, index) => [id, index]));
+  return id => {
+    const holder = holders.get(id);
+    if (holder !== undefined) return grantOf(holder, state);
+    if (state.released.includes(id))
+      return { state: 'waiting', reason: `the request ${id} was given back: make a new one` };
+    return { state: 'waiting', reason: waitingWords(state, places.get(id) ?? state.queue.length) };
+  };
 }
 
 function grantOf({ mode, fence, expires }: Holder, { published }: LockState): Grant {

@@ -22,8 +22,8 @@ export function createObservations(clock: Pick<Clock, 'monotonic'>): Observation
         const known = signs.get(id);
         next.set(id, known?.sign === sign ? known : { sign, sinceMs: nowMs });
       };
-      for (const { id, renewed } of holders) note(id, `held ${renewed}`);
-      for (const { id, seen } of queue) note(id, `waited ${seen}`);
+      for (const { id, renewed } of holders) note(id, renewed);
+      for (const { id, seen } of queue) note(id, seen);
       signs = next;
     },
     silentMs: id => {

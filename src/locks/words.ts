@@ -14,10 +14,12 @@ function heldWords(holders: readonly Holder[]): string {
   return second === undefined ? `${done} by run ${first.run}` : `${done} by ${holders.length} runs`;
 }
 
-/** Why one with this id has to wait. */
-export function waitingWords({ holders, queue }: Pick<LockState, 'holders' | 'queue'>, id: string): string {
-  const place = queue.findIndex(waiter => waiter.id === id);
-  const ahead = place === -1 ? queue.length : place;
+/**
+ * Why one has to wait.
+ *
+ * @param ahead how many of the queue come before it
+ */
+export function waitingWords({ holders }: Pick<LockState, 'holders'>, ahead: number): string {
   const parts = [
     holders.length === 0 ? [] : [`the cached copy is ${heldWords(holders)}`],
     ahead === 0 ? [] : [`${ahead} ${ahead === 1 ? 'request is' : 'requests are'} ahead`],

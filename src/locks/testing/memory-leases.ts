@@ -2,8 +2,11 @@ import type { KubeClient } from '../../kube/client.ts';
 import { ApiError, type ErrorClass } from '../../kube/errors.ts';
 import { type KubeObject, keyOf, type Lease, type Live } from '../../kube/objects.ts';
 
-/** What goes wrong with a call. `lostAnswer`: it is done, but who asked learns nothing of it. */
-export type LeaseFault = 'error' | 'lostAnswer' | 'conflict';
+/**
+ * What goes wrong with a call. `lostAnswer`: it is done, but who asked learns nothing of it. `late`: who asked gives up, and it is done after
+ * that.
+ */
+export type LeaseFault = 'error' | 'lostAnswer' | 'late' | 'conflict';
 
 export interface MemoryLeases {
   readonly client: Pick<KubeClient, 'get' | 'create' | 'replace'>;
@@ -13,21 +16,23 @@ export interface MemoryLeases {
   delete(key: string): void;
   /** Counts of calls since the start. */
   readonly calls: { get: number; create: number; replace: number };
-  /** Told of every write, in order. */
-  onWrite: (lease: Live<Lease>) => void;
+  /** Told of every write and deletion, in order; undefined: it was deleted. */
+  onChange: (key: string, lease: Live<Lease> | undefined) => void;
 }
 
 export interface MemoryLeasesOptions {
-  /** Called when a request arrives and again when its answer leaves: where the time of a network goes. */
+  /** Called before a request arrives and again before its answer does: where the time of a network goes. */
   readonly delay?: () => Promise<void>;
+  /** How long a late request is on its way. */
+  readonly lateness?: () => Promise<void>;
+  /** False: writes go through whatever version they started from, as with no API server that there is. */
+  readonly compares?: boolean;
   readonly fault?: (call: 'get' | 'create' | 'replace') => LeaseFault | undefined;
 }
 
 /** Leases in memory with the API server's optimistic concurrency. What it does when all goes well is held against Kubernetes by an integration test. */
-export function createMemoryLeases({
-  delay = async () => {},
-  fault = () => undefined,
-}: MemoryLeasesOptions = {}): MemoryLeases {
+export function createMemoryLeases(options: MemoryLeasesOptions = {}): MemoryLeases {
+  const { delay = async () => {}, lateness = async () => {}, fault = () => undefined, compares = true } = options;
   const objects = new Map<string, Live<Lease>>();
   const calls = { get: 0, create: 0, replace: 0 };
   let version = 0;
@@ -35,7 +40,7 @@ export function createMemoryLeases({
 
   const store = (lease: Lease, uid: string): Live<Lease> => {
     const key = keyOf({ namespace: lease.metadata.namespace, name: lease.metadata.name! });
-    const live = structuredClone({
+    const live: Live<Lease> = {
       ...lease,
       metadata: {
         ...lease.metadata,
@@ -44,9 +49,9 @@ export function createMemoryLeases({
         resourceVersion: `${++version}`,
         creationTimestamp: '2026-01-01T00:00:00Z',
       },
-    });
+    };
     objects.set(key, live);
-    memory.onWrite(live);
+    memory.onChange(key, live);
     return live;
   };
 
@@ -56,7 +61,13 @@ export function createMemoryLeases({
     const kind = fault(call);
     if (kind === 'error') throw problem('transient', 500, 'InternalError');
     if (kind === 'conflict' && call !== 'get') throw problem('conflict', 409, 'Conflict');
-    const result = structuredClone(act());
+    if (kind === 'late') {
+      void lateness()
+        .then(act)
+        .catch(() => {});
+      throw problem('transient', 0, 'UND_ERR_HEADERS_TIMEOUT');
+    }
+    const result = act();
     await delay();
     if (kind === 'lostAnswer') throw problem('transient', 0, 'UND_ERR_SOCKET');
     return result;
@@ -76,7 +87,8 @@ export function createMemoryLeases({
       serve('replace', () => {
         const { name, namespace, resourceVersion, uid } = lease.metadata;
         const current = objects.get(keyOf({ namespace, name: name! }));
-        if (current?.metadata.uid !== uid || current?.metadata.resourceVersion !== resourceVersion) {
+        const isSame = current?.metadata.uid === uid && current?.metadata.resourceVersion === resourceVersion;
+        if (current === undefined || (compares && !isSame)) {
           refuse('conflict', 409, 'Conflict');
         }
         return store(lease as Lease, uid!);
@@ -90,10 +102,10 @@ export function createMemoryLeases({
       store(lease, lease.metadata.uid ?? `uid-${++uids}`);
     },
     delete: key => {
-      objects.delete(key);
+      if (objects.delete(key)) memory.onChange(key, undefined);
     },
     calls,
-    onWrite: () => {},
+    onChange: () => {},
   };
   return memory;
 }
