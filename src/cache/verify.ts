@@ -7,11 +7,11 @@ import { BrokenGenerationError, checkFile, readManifest } from './read.ts';
  * Checks a generation more than a reader does: every file against its checksum, then all objects by git's own fsck. Gives what is wrong with it in
  * words, empty when nothing is. Reads only. Rejects when the volume cannot be read, or with the signal's reason.
  *
- * @param expected the repository's canonical URL and the number of the generation
+ * @param expected the repository's canonical URL, the number of the generation, and the commits that the lock service says it has
  */
 export async function verifyGeneration(
   directory: string,
-  expected: { readonly url: string; readonly fence: number },
+  expected: { readonly url: string; readonly fence: number; readonly commits?: readonly string[] | undefined },
   signal?: AbortSignal,
 ): Promise<string[]> {
   const problems: string[] = [];
@@ -23,7 +23,11 @@ export async function verifyGeneration(
   };
   const gitDirectory = path.join(directory, 'git');
   await collect(
-    readManifest(directory, expected).then(async ({ files }) => {
+    readManifest(directory, expected).then(async ({ files, commits }) => {
+      for (const commit of expected.commits ?? []) {
+        if (!commits.some(cached => cached.commit === commit))
+          problems.push(`${directory} does not have the commit ${commit}`);
+      }
       for (const file of files) await collect(checkFile(gitDirectory, file, signal));
     }),
   );

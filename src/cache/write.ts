@@ -9,7 +9,7 @@ import type { RemoteTag, TagDescription } from '../git/tags.ts';
 import { factsOf, linkOrCopy, makeDirectory, syncPath } from './files.ts';
 import { isOvergrown } from './growth.ts';
 import { generationDirectory, numberedDirectories, temporaryDirectory } from './layout.ts';
-import { type CacheLock, LockLostError } from './locks.ts';
+import { type CacheLock, LockLostError, type PublishedGeneration } from './locks.ts';
 import {
   formatManifest,
   isObjectFile,
@@ -108,7 +108,7 @@ async function fetchCommit(request: WriteRequest, gitDirectory: string): Promise
   const { published } = request.lock;
   if (published === undefined) return { ...(await fetchOnto(request, gitDirectory, undefined)), rebuilt: false };
   try {
-    const base = await usableBase(request, published.fence);
+    const base = await usableBase(request, published);
     return { ...(await fetchOnto(request, gitDirectory, base)), rebuilt: false };
   } catch (error) {
     if (!isFaultOfBase(error, request)) throw error;
@@ -128,11 +128,15 @@ function isFaultOfBase(error: unknown, { lock, signal }: WriteRequest): boolean 
 }
 
 /** The published generation, when it is worth adding to. Throws BrokenGenerationError. */
-async function usableBase({ entry, session, commit }: WriteRequest, fence: number): Promise<Manifest | undefined> {
-  const manifest = await readManifest(generationDirectory(entry, fence), { url: session.url.href, fence });
-  if (manifest.commits.some(cached => cached.commit === commit)) {
-    throw new BrokenGenerationError('it was published with this commit and could not be read');
+async function usableBase(
+  { entry, session, commit }: WriteRequest,
+  { fence, commits }: PublishedGeneration,
+): Promise<Manifest | undefined> {
+  const directory = generationDirectory(entry, fence);
+  if (commits.includes(commit)) {
+    throw new BrokenGenerationError(`${directory} was published with ${commit}, which cannot be read from it`);
   }
+  const manifest = await readManifest(directory, { url: session.url.href, fence });
   return isOvergrown(manifest) ? undefined : manifest;
 }
 

@@ -8,7 +8,7 @@ import {
 } from '../../../test/fixtures/git-server/git-server.mjs';
 import { type CommitDescription, createRepository } from '../../../test/fixtures/git-server/repositories.mjs';
 import { parseGitUrl } from '../../git/url.ts';
-import { createLockKeeper, type LockKeeper } from '../../locks/keeper.ts';
+import { createLockKeeper } from '../../locks/keeper.ts';
 import { emptyState, lockName, readLease } from '../../locks/lease.ts';
 import { createMemoryLeases } from '../../locks/testing/memory-leases.ts';
 import type { LockState } from '../../locks/types.ts';
@@ -43,7 +43,6 @@ export interface World {
   readonly server: GitServer;
   /** Of the cache volume. */
   readonly root: string;
-  readonly keeper: LockKeeper;
   /** What the runs have logged. */
   readonly logged: { readonly message: string; readonly fields: Record<string, unknown> | undefined }[];
   repository(commits: CommitDescription[], options?: { objectFormat?: 'sha256' }): Promise<ServedRepository>;
@@ -51,6 +50,8 @@ export interface World {
   locksOf(podUid: string): CacheLocks;
   /** Ends a Pod: its locks are taken away by the next that asks for them. */
   endPod(podUid: string): void;
+  /** Takes the lock of a repository from Pods that have ended. */
+  sweep(of: Pick<ServedRepository, 'url'>): Promise<void>;
   run(of: ServedRepository, commit: number, options?: RunOptions): Promise<CheckedOut>;
   entryOf(of: Pick<ServedRepository, 'url'>): string;
   /** What the Lease of a repository says. */
@@ -77,7 +78,6 @@ export async function createWorld(options: Partial<GitServerOptions> = {}): Prom
   const world: World = {
     server,
     root,
-    keeper,
     logged,
     async repository(commits, { objectFormat } = {}) {
       const name = `acme/r${repositories++}.git`;
@@ -92,6 +92,7 @@ export async function createWorld(options: Partial<GitServerOptions> = {}): Prom
       ended.add(podUid);
       keeper.podEnded({ namespace: NAMESPACE, uid: podUid });
     },
+    sweep: ({ url }) => keeper.sweep({ namespace: NAMESPACE, url }),
     async run(of, commit, { locks, cacheLimits, ...more } = {}) {
       const name = `run-${runs++}`;
       const workTree = path.join(base, name, 'workspace');
