@@ -12,6 +12,8 @@ export interface ReadBlobRequest {
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;
+  /** Bound of the memory of each process of git, bytes. Default 128 MiB. */
+  readonly memoryBytes?: number | undefined;
 }
 
 const MAX_PATH_LENGTH = 1024;
@@ -55,6 +57,7 @@ export async function readBlobIfPresent(request: ReadBlobRequest): Promise<Buffe
     gitDirectory: request.gitDirectory,
     signal: request.signal,
     timeoutMs: request.timeoutMs,
+    memoryBytes: request.memoryBytes,
   };
   // Both at once: the second does not need the first's answer, only its consent.
   const [mode, content] = await Promise.allSettled([

@@ -36,6 +36,8 @@ export interface CheckoutRequest {
   readonly maxHistory?: number | undefined;
   /** What the commit may contain; a larger one is refused before anything of it is written. Default: `DEFAULT_TREE_LIMITS`. */
   readonly limits?: Partial<TreeLimits> | undefined;
+  /** Bound of the memory of each process of git, bytes. Default 128 MiB. */
+  readonly memoryBytes?: number | undefined;
   /** What is known about the commit's tags already; the server is not asked for them then. */
   readonly description?: TagDescription | undefined;
 }

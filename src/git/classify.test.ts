@@ -9,6 +9,29 @@ const classify = (stderr: string, secrets: string[] = []) =>
 describe('classifyFailure', () => {
   // Word for word what git 2.39, OpenSSH 9.2 and well-known servers print.
   test.each([
+    [
+      'fatal: Out of memory, malloc failed (tried to allocate 2147483521 bytes)\nfatal: fetch-pack: invalid index-pack output',
+      'RepositoryTooLarge',
+      'invalid',
+    ],
+    ['fatal: inflate: out of memory', 'RepositoryTooLarge', 'invalid'],
+    [
+      'error: index-pack died of signal 9\nfatal: fetch-pack: invalid index-pack output',
+      'RepositoryTooLarge',
+      'invalid',
+    ],
+    ['error: --shallow-file died of signal 11', 'UnsafeRepository', 'invalid'],
+    [
+      'remote: fatal: Out of memory, malloc failed\nfatal: early EOF\nfatal: fetch-pack: invalid index-pack output',
+      'Unreachable',
+      'transient',
+    ],
+    [
+      "git: 'http-fetch' is not a git command. See 'git --help'.\nfatal: fetch-pack: expected keep then TAB at start of http-fetch output",
+      'Redirected',
+      'invalid',
+    ],
+    ['fatal: did not receive expected object 1111111111111111111111111111111111111111', 'UnsafeRepository', 'invalid'],
     ["fatal: unable to access 'https://h/a/': Could not resolve host: h", 'Unreachable', 'transient'],
     [
       "fatal: unable to access 'http://h/a/': Failed to connect to h port 80 after 0 ms: Couldn't connect to server",
@@ -122,5 +145,16 @@ describe('classifyFailure', () => {
 describe('redact', () => {
   test('given user info in a URL, then it is taken out', () => {
     expect(redact('at https://user:pw@host/x', [])).toBe('at https://***@host/x');
+  });
+});
+
+describe('a process that was ended', () => {
+  test.each([
+    ['died of SIGKILL', 'RepositoryTooLarge', '128 MiB of memory'],
+    ['died of SIGSEGV', 'UnsafeRepository', 'git crashed'],
+  ])('given one that %s, then the message says what that means', (ending, code, words) => {
+    const error = classifyFailure({ command: 'read-tree', ending, stderr: '', memoryBytes: 128 * 1024 * 1024 });
+
+    expect(error).toMatchObject({ code, class: 'invalid', message: expect.stringContaining(words) });
   });
 });

@@ -8,13 +8,26 @@ interface Rule {
   readonly code: GitErrorCode;
   readonly pattern: RegExp;
   /** What to say; `detail` is git's own line. */
-  readonly message: (where: string, detail: string) => string;
+  readonly message: (where: string, detail: string, failed: FailedGit) => string;
 }
 
 const credentialsHint = 'check the Secret that secretRef names (and that it may read this repository)';
 
 /** In order: the first that matches wins, so what is specific stands before what git appends to everything. */
 const RULES: readonly Rule[] = [
+  {
+    code: 'RepositoryTooLarge',
+    pattern:
+      /^(?!remote:).*(Out of memory|cannot create async thread|unable to create (thread|threaded)|died of (signal 9\b|SIGKILL))/i,
+    message: (where, detail, { memoryBytes = 0 }) =>
+      `git needs more than the ${Math.round(memoryBytes / 1024 / 1024)} MiB of memory that it may have for ${where} (${detail}): make its largest files, or its number of files, smaller`,
+  },
+  {
+    code: 'UnsafeRepository',
+    pattern: /^(?!remote:).*died of (signal (7|11)\b|SIGSEGV|SIGBUS)/i,
+    message: (where, detail) =>
+      `git crashed on what ${where} holds (${detail}), such as thousands of directories in one another: remove it`,
+  },
   {
     code: 'InvalidCredentials',
     pattern: /Load key .*: .*|error in libcrypto|invalid format.*identity|passphrase/i,
@@ -39,6 +52,12 @@ const RULES: readonly Rule[] = [
     pattern: /returned error: 3\d\d|unable to update url base from redirection/i,
     message: where =>
       `${where} answers with a redirect, which is not followed: put the address that it leads to into spec.url (often the same one ending in .git, or the repository's new name)`,
+  },
+  {
+    code: 'Redirected',
+    pattern: /'http-fetch' is not a git command|http-fetch output$/i,
+    message: where =>
+      `${where} sends git on to another address for its objects (packfile-uris), which is not followed: switch that off at the server`,
   },
   {
     code: 'AuthenticationFailed',
@@ -87,8 +106,10 @@ const RULES: readonly Rule[] = [
   },
   {
     code: 'UnsafeRepository',
-    pattern: /fsck error|invalid path '|: (hasDot|hasDotgit|gitmodules)[A-Za-z]*:/i,
-    message: (where, detail) => `${where} holds objects that git refuses as dangerous (${detail})`,
+    pattern:
+      /^object [0-9a-f]+(:| is a )|fsck error|invalid path '|did not receive expected object|size_t overflow|inflate (returned|inconsistency)|pack (has|is corrupted)|bad object at offset|unresolved delta/i,
+    message: (where, detail) =>
+      `${where} holds objects that git refuses as broken or dangerous (${detail}): \`git fsck\` in a clone finds them; take them out of the commit`,
   },
   {
     code: 'UrlNotAllowed',
@@ -110,20 +131,21 @@ export interface FailedGit {
   /** How it ended, for people: `exit code 128`. */
   readonly ending: string;
   readonly stderr: string;
+  /** Bound of the memory that it had. */
+  readonly memoryBytes?: number | undefined;
   /** Values that must not appear in a message. */
   readonly secrets?: readonly string[] | undefined;
 }
 
 /** Makes an error for users out of what git said. */
 export function classifyFailure(failed: FailedGit): GitError {
-  const stderr = redact(failed.stderr, failed.secrets ?? []);
+  const stderr = redact(`${failed.stderr}\n${failed.ending}`, failed.secrets ?? []);
   const where = failed.url ? failed.url.href : 'the repository';
   for (const rule of RULES) {
     const line = matchingLine(stderr, rule.pattern);
-    if (line !== undefined) return new GitError(rule.code, rule.message(where, line));
+    if (line !== undefined) return new GitError(rule.code, rule.message(where, line, failed));
   }
-  const lines = usefulLines(stderr);
-  const detail = lines.at(-1) ?? failed.ending;
+  const detail = usefulLines(redact(failed.stderr, failed.secrets ?? [])).at(-1) ?? failed.ending;
   return new GitError('GitFailed', `git ${failed.command} failed for ${where}: ${detail}`);
 }
 
@@ -135,7 +157,7 @@ function matchingLine(stderr: string, pattern: RegExp): string | undefined {
 function usefulLines(stderr: string): string[] {
   return stderr
     .split(/[\r\n]+/)
-    .map(line => line.replace(/[\x00-\x1f\x7f-\x9f]/g, ' ').trim())
+    .map(line => line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, ' ').trim())
     .filter(line => line !== '' && !/^(warning: |hint: |Cloning into)/.test(line))
     .map(line => line.replace(/^(fatal|error): /, ''))
     .map(line => (line.length > MAX_DETAIL ? `${line.slice(0, MAX_DETAIL)}...` : line));

@@ -39,6 +39,9 @@ const SETTINGS: readonly (readonly [key: string, value: string])[] = [
   ['core.excludesFile', '/dev/null'],
   ['core.autocrlf', 'false'],
   ['core.symlinks', 'true'],
+  // Larger files go through in pieces, on arrival and into the work tree, instead of through memory.
+  ['core.bigFileThreshold', '8m'],
+  ['core.deltaBaseCacheLimit', '16m'],
   ['core.protectHFS', 'true'],
   ['core.protectNTFS', 'true'],
   ['core.askPass', ''],

@@ -6,6 +6,11 @@ import type { GitUrl } from './url.ts';
 
 /** Longest standard output that is kept unless told otherwise, bytes. */
 const DEFAULT_MAX_OUTPUT_BYTES = 1024 * 1024;
+/**
+ * Memory of its own that a process of git may have unless told otherwise, bytes. The agent's container has 256 MiB, of which the agent takes
+ * some 80; a commit of 200,000 files takes git about 90.
+ */
+const DEFAULT_MEMORY_BYTES = 128 * 1024 * 1024;
 /** Longest standard error that is kept (its end), bytes. */
 const MAX_STDERR_BYTES = 16 * 1024;
 
@@ -32,6 +37,8 @@ export interface RunGitOptions {
   readonly timeoutMs?: number | undefined;
   /** Kills the process group; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Bound of the memory that each process of git may have of its own (RLIMIT_DATA), bytes. Default 128 MiB. */
+  readonly memoryBytes?: number | undefined;
   /** umask of the process, such as 0o002. Default: this process' own. */
   readonly umask?: number | undefined;
 }
@@ -82,12 +89,30 @@ export async function runGit(args: readonly string[], options: RunGitOptions = {
       throw classifyFailure({
         url: options.url,
         command: args[0] ?? '',
-        ending: ended.code === null ? `killed by ${ended.signal}` : `exit code ${ended.code}`,
+        ending: ended.code === null ? `died of ${ended.signal}` : `exit code ${ended.code}`,
         stderr,
+        memoryBytes: memoryOf(options),
         secrets: options.secrets,
       });
   }
 }
+
+function memoryOf(options: RunGitOptions): number {
+  return options.memoryBytes ?? DEFAULT_MEMORY_BYTES;
+}
+
+/** How many threads unpack: each has a stack of 8 MiB and holds deltas of its own. */
+function threadsIn(memoryBytes: number): number {
+  return Math.max(1, Math.floor(memoryBytes / BYTES_OF_A_THREAD));
+}
+const BYTES_OF_A_THREAD = 64 * 1024 * 1024;
+
+/**
+ * Limits for git and what it starts, which Node.js cannot set itself; a quarter of a millisecond. Against a pack that says it needs all the
+ * memory there is, since the kernel would end the whole container. No core file either: it would lie in the workspace. A limit that cannot be
+ * set is one that was lower already.
+ */
+const LIMITED = 'ulimit -c 0; ulimit -d "$1" 2>/dev/null; shift; exec git "$@"';
 
 function start(args: readonly string[], options: RunGitOptions): ChildProcess {
   const places = [
@@ -97,9 +122,14 @@ function start(args: readonly string[], options: RunGitOptions): ChildProcess {
   // A child's umask is that of its parent at the moment of the fork, which spawn does before it returns.
   const umask = options.umask === undefined ? undefined : process.umask(options.umask);
   try {
-    return spawn('git', [...places, ...args], {
+    const kibibytes = String(Math.ceil(memoryOf(options) / 1024));
+    return spawn('/bin/sh', ['-c', LIMITED, 'git', kibibytes, ...places, ...args], {
       cwd: options.workTree ?? options.gitDirectory ?? '/',
-      env: gitEnvironment({ scheme: options.url?.scheme, config: options.config, variables: options.variables }),
+      env: gitEnvironment({
+        scheme: options.url?.scheme,
+        config: [['pack.threads', String(threadsIn(memoryOf(options)))], ...(options.config ?? [])],
+        variables: options.variables,
+      }),
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       detached: true,
       shell: false,

@@ -12,6 +12,8 @@ export interface RemoteOptions {
   /** Further tries after a transient failure, 100 ms to 10 s apart, doubling. Default 2. */
   readonly retries?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Bound of the memory of each process of git, bytes. Default 128 MiB. */
+  readonly memoryBytes?: number | undefined;
   /** Where key files and temporary repositories go. Default: the system's temporary directory. */
   readonly temporaryDirectory?: string | undefined;
 }
@@ -60,6 +62,7 @@ export async function withRemote<T>(
             config: [...access.config, ...(settings.config ?? [])],
             variables: access.variables,
             secrets: access.secrets,
+            memoryBytes: options.memoryBytes,
             timeoutMs: Math.min(remaining(), tryMs),
             signal,
           }).catch((error: unknown) => {
@@ -75,7 +78,12 @@ export async function withRemote<T>(
         });
       },
       local: (args, settings = {}) =>
-        runGit(args, { ...settings, timeoutMs: remaining(), signal: signals(settings.signal) }),
+        runGit(args, {
+          memoryBytes: options.memoryBytes,
+          ...settings,
+          timeoutMs: remaining(),
+          signal: signals(settings.signal),
+        }),
     }),
   );
 }

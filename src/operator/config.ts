@@ -112,7 +112,7 @@ export const configSchema = z.object({
     1,
     10_000_000,
     DEFAULT_RUN_OPTIONS.checkoutEntries,
-    'Files, symbolic links and directories that a commit may have to be checked out.',
+    'Files, symbolic links and directories that a commit may have to be checked out. Git needs some 450 bytes of memory for each, and has 128 MiB.',
   ),
   TAKO_DEFAULT_TIMEOUT: durationVariable(DEFAULT_RUN_OPTIONS.defaultTimeoutMs, 'Time limit of a run that sets none.'),
   TAKO_REPOSITORY_TIMEOUT: durationVariable(

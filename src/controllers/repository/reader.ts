@@ -11,6 +11,7 @@ import type { TakoFile } from '../../workflow/types.ts';
 import { MAX_FILE_BYTES } from '../../workflow/yaml/text.ts';
 import { createLru } from './lru.ts';
 import { createSharedCalls } from './shared-calls.ts';
+import { createSlots } from './slots.ts';
 
 /** Longest message of a broken workflow file, bytes. */
 const MAX_FILE_MESSAGE_BYTES = 2048;
@@ -76,6 +77,12 @@ export interface RepositoryReader {
   loadWorkflowFile(request: LoadWorkflowFileRequest): Promise<LoadedWorkflowFile>;
 }
 
+/**
+ * Memory of one process of git, bytes: enough for a tree of 200,000 files from a server that cannot leave any out. Together with the number of
+ * calls it keeps the operator below the limit of its container, whatever repositories and servers send.
+ */
+const GIT_MEMORY_BYTES = 48 * 1024 * 1024;
+const GIT_CALLS = 16;
 const MAX_CACHED_BYTES = 16 * 1024 * 1024;
 /** References whose last resolution is kept: some hundred bytes each. */
 const MAX_RESOLVED = 20_000;
@@ -89,6 +96,7 @@ export function createRepositoryReader(options: RepositoryReaderOptions = {}): R
   const maxBytes = Math.min(options.maxFileBytes ?? MAX_FILE_BYTES, MAX_FILE_BYTES);
   const cache = createLru<Parsed>({ maxEntries: options.cacheEntries ?? 256, maxWeight: MAX_CACHED_BYTES });
   const calls = createSharedCalls<Parsed>();
+  const slots = createSlots(GIT_CALLS);
   const resolutions = createLru<ResolvedRef>({ maxEntries: MAX_RESOLVED, maxWeight: MAX_RESOLVED });
 
   const remoteOptions = ({ credentials }: ReadRequest, signal: AbortSignal | undefined) => ({
@@ -96,6 +104,7 @@ export function createRepositoryReader(options: RepositoryReaderOptions = {}): R
     signal,
     timeoutMs,
     temporaryDirectory,
+    memoryBytes: GIT_MEMORY_BYTES,
   });
 
   return {
@@ -103,7 +112,8 @@ export function createRepositoryReader(options: RepositoryReaderOptions = {}): R
 
     async resolveRef(request) {
       const url = await checkGitUrl(request.repository.url, policy);
-      const resolved = await resolveRef(url, request.ref, remoteOptions(request, request.signal));
+      const options = remoteOptions(request, request.signal);
+      const resolved = await slots.run(() => resolveRef(url, request.ref, options), request.signal);
       resolutions.set(await resolutionKey(url, request), resolved, 1);
       return resolved;
     },
@@ -117,13 +127,8 @@ export function createRepositoryReader(options: RepositoryReaderOptions = {}): R
       const path = request.repository.path ?? 'tako.yml';
       const key = JSON.stringify([url.href, request.commit, path, await identityOf(request.credentials)]);
       const read = async (signal: AbortSignal): Promise<Parsed> => {
-        const bytes = await readFileAt({
-          url,
-          commit: request.commit,
-          path,
-          maxBytes,
-          ...remoteOptions(request, signal),
-        });
+        const file = { url, commit: request.commit, path, maxBytes, ...remoteOptions(request, signal) };
+        const bytes = await slots.run(() => readFileAt(file), signal);
         const parsed = parse(bytes, path);
         cache.set(key, parsed, bytes.length);
         return parsed;
