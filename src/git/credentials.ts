@@ -1,7 +1,8 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { GitError } from './errors.ts';
+import { runGit } from './git.ts';
 import type { GitUrl } from './url.ts';
 
 /**
@@ -108,17 +109,29 @@ async function httpAccess(url: GitUrl, given: boolean, values: CredentialValues,
   if (values.username !== undefined && password === undefined) {
     throw bad('username is there without password or token');
   }
+  const programs = { GIT_EXEC_PATH: await onlyTransport(url, files) };
   const config: [string, string][] = [];
   if (authority !== undefined) config.push(['http.sslCAInfo', await files.write('ca.crt', authority)]);
-  if (password === undefined) return { config, variables: {}, secrets: [] };
+  if (password === undefined) return { config, variables: programs, secrets: [] };
   config.push([`credential.${url.scheme}://${url.host}.helper`, HELPER]);
   // Saves the request that is only answered by 401. git before 2.46 does not know it and asks first.
   config.push(['http.proactiveAuth', 'basic']);
   return {
     config,
-    variables: { [USERNAME_VARIABLE]: username, [PASSWORD_VARIABLE]: password },
+    variables: { ...programs, [USERNAME_VARIABLE]: username, [PASSWORD_VARIABLE]: password },
     secrets: [password, Buffer.from(`${username}:${password}`).toString('base64')],
   };
+}
+
+/**
+ * A directory for git to find its programs in that has the one for this transport and no other, in particular no `git-http-fetch`: a server can
+ * make git fetch packs from any other address with it (the section packfile-uris of protocol version 2, which git obeys even if it has not
+ * asked for it: seen in 2.39), which no redirect can. git's other programs are part of git itself.
+ */
+async function onlyTransport(url: GitUrl, files: PrivateFiles): Promise<string> {
+  const { stdout } = await runGit(['--exec-path']);
+  const program = `git-remote-${url.scheme}`;
+  return path.dirname(await files.link(program, path.join(stdout.toString('utf8').trim(), program)));
 }
 
 async function sshAccess(url: GitUrl, given: boolean, values: CredentialValues, files: PrivateFiles): Promise<Access> {
@@ -170,16 +183,26 @@ async function fileAccess(url: GitUrl, files: PrivateFiles): Promise<Access> {
 interface PrivateFiles {
   /** Gives the file's path. */
   write(name: string, content: string): Promise<string>;
+  /** The same for a symbolic link. */
+  link(name: string, target: string): Promise<string>;
   remove(): Promise<void>;
 }
 
 function privateFiles(parent: string): PrivateFiles {
   let directory: Promise<string> | undefined;
+  async function place(name: string): Promise<string> {
+    if (/['"\\%\n]/.test(parent)) throw new Error(`the temporary directory's name cannot be quoted: ${parent}`);
+    directory ??= mkdtemp(path.join(parent, 'tako-git-'));
+    return path.join(await directory, name);
+  }
   return {
+    async link(name, target) {
+      const file = await place(name);
+      await symlink(target, file);
+      return file;
+    },
     async write(name, content) {
-      if (/['"\\%\n]/.test(parent)) throw new Error(`the temporary directory's name cannot be quoted: ${parent}`);
-      directory ??= mkdtemp(path.join(parent, 'tako-git-'));
-      const file = path.join(await directory, name);
+      const file = await place(name);
       await writeFile(file, content, { mode: 0o600 });
       await chmod(file, 0o600);
       return file;
