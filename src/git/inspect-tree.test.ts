@@ -14,6 +14,7 @@ const UNLIMITED: TreeLimits = {
   pathBytes: Number.MAX_SAFE_INTEGER,
   nameBytes: Number.MAX_SAFE_INTEGER,
   depth: Number.MAX_SAFE_INTEGER,
+  linkBytes: Number.MAX_SAFE_INTEGER,
 };
 
 let root: string;
@@ -89,6 +90,16 @@ describe('inspectTree', () => {
     },
   );
 
+  test.each([
+    ['one byte longer than it may be', 'x'.repeat(4096)],
+    ['empty', ''],
+  ])('given a symbolic link whose target is %s, then it is refused', async (_, symlink) => {
+    const error = await refusal(inspect({ link: { symlink } }));
+
+    expect(error).toMatchObject({ code: 'UnsafeRepository', message: expect.stringContaining('link "link"') });
+    expect(await inspect({ link: { symlink: 'x'.repeat(4095) } })).toEqual({ files: 1, bytes: 4095 });
+  });
+
   test('given a long directory name, then its length counts too', async () => {
     expect(await refusal(inspect({ 'long/x': '' }, { nameBytes: 3 }))).toMatchObject({ code: 'UnsafeRepository' });
   });
@@ -113,13 +124,22 @@ describe('inspectTree', () => {
 
   test('given any listing, in chunks of any size, then what is counted is what is in it', () => {
     const entry = fc.record({
-      path: fc.string({ minLength: 1, maxLength: 300, unit: fc.constantFrom('a', ' ', '/', '\n', '-', '7', 'é') }),
+      path: fc.string({
+        minLength: 1,
+        maxLength: 300,
+        unit: fc.constantFrom('a', ' ', '/', '\n', '\t', '-', '7', 'é'),
+      }),
       size: fc.option(fc.nat(), { nil: undefined }),
     });
     fc.assert(
       fc.property(fc.array(entry, { maxLength: 20 }), fc.integer({ min: 1, max: 400 }), (entries, chunk) => {
         const listing = Buffer.from(
-          entries.map(({ path, size }) => `${size === undefined ? '040000 -' : `100644 ${size}`} ${path}\0`).join(''),
+          entries
+            .map(({ path, size }) => {
+              const kind = size === undefined ? '040000 tree' : '100644 blob';
+              return `${kind} ${'a'.repeat(40)} ${String(size ?? '-').padStart(7)}\t${path}\0`;
+            })
+            .join(''),
         );
         const measure = measureTree('a'.repeat(40), UNLIMITED);
 
@@ -134,6 +154,8 @@ describe('inspectTree', () => {
   test('given a path that does not end, then it is refused before it is there', () => {
     const measure = measureTree('a'.repeat(40), DEFAULT_TREE_LIMITS);
 
-    expect(() => measure.add(Buffer.from(`100644 1 ${'x'.repeat(10_000)}`))).toThrow(/path of more than 4000 bytes/);
+    expect(() => measure.add(Buffer.from(`100644 blob ${'a'.repeat(40)}       1\t${'x'.repeat(10_000)}`))).toThrow(
+      /path of more than 4000 bytes/,
+    );
   });
 });

@@ -15,6 +15,8 @@ export interface TreeLimits {
   readonly pathBytes: number;
   /** One name in a path, bytes. */
   readonly nameBytes: number;
+  /** Target of one symbolic link, bytes. */
+  readonly linkBytes: number;
   /** Directories in one another. */
   readonly depth: number;
 }
@@ -28,6 +30,8 @@ export const DEFAULT_TREE_LIMITS: TreeLimits = {
   pathBytes: 4_000,
   // NAME_MAX of the file systems of Linux.
   nameBytes: 255,
+  // PATH_MAX with the NUL: symlink(2) takes no longer one.
+  linkBytes: 4_095,
   // git recurses: its own default bound is 4,096 from version 2.43 on (core.maxTreeDepth), none before.
   depth: 256,
 };
@@ -60,9 +64,10 @@ export interface TreeSize {
 export async function inspectTree(request: InspectTreeRequest): Promise<TreeSize> {
   const commit = requireCommit(request.commit);
   const measure = measureTree(commit, { ...DEFAULT_TREE_LIMITS, ...request.limits });
-  // -t: directories without files cost time too, and are where a deep tree is noticed first.
   const git = request.git ?? runGit;
-  await git(['ls-tree', '-r', '-t', '-z', '--full-tree', '--format=%(objectmode) %(objectsize) %(path)', commit], {
+  // -t: directories without files cost time too, and are where a deep tree is noticed first. No --format: it quotes paths in spite of -z (seen
+  // in git 2.39).
+  await git(['ls-tree', '-r', '-t', '-l', '-z', '--full-tree', commit], {
     gitDirectory: request.gitDirectory,
     signal: request.signal,
     onOutput: measure.add,
@@ -77,8 +82,12 @@ interface Measure {
 
 const SLASH = 0x2f;
 const SPACE = 0x20;
-/** `100644 18446744073709551615 ` before the path. */
-const MAX_PREFIX_BYTES = 28;
+const TAB = 0x09;
+const DASH = 0x2d;
+/** Second digit of the mode of a symbolic link, 120000; no other mode has it. */
+const LINK = 0x32;
+/** `100644 commit <64 digits> 18446744073709551615` and a tab before the path. */
+const MAX_PREFIX_BYTES = 100;
 
 /** Reads the listing of a tree, in pieces as they come. `add` throws a GitError at the first entry that is beyond a limit. */
 export function measureTree(commit: string, limits: TreeLimits): Measure {
@@ -89,7 +98,7 @@ export function measureTree(commit: string, limits: TreeLimits): Measure {
   const where = `commit ${commit.slice(0, 12)}`;
 
   function entry(record: Buffer): void {
-    const end = record.indexOf(SPACE, 7);
+    const end = record.indexOf(TAB);
     const path = record.subarray(end + 1);
     checkPath(path, where, limits);
     entries += 1;
@@ -100,11 +109,17 @@ export function measureTree(commit: string, limits: TreeLimits): Measure {
       );
     }
     // Directories and submodules have "-" for a size.
-    if (record[7] === 0x2d) return;
-    const size = Number(record.toString('latin1', 7, end));
+    if (record[end - 1] === DASH) return;
+    const size = Number(record.toString('latin1', record.lastIndexOf(SPACE, end) + 1, end));
     if (!Number.isSafeInteger(size)) throw new GitError('GitFailed', `git ls-tree gave no size for ${shownName(path)}`);
     files += 1;
     bytes += size;
+    if (record[1] === LINK && (size === 0 || size > limits.linkBytes)) {
+      throw new GitError(
+        'UnsafeRepository',
+        `the symbolic link ${shownName(path)} of ${where} has a target of ${size} bytes, which is not between 1 and ${limits.linkBytes}: correct or remove it`,
+      );
+    }
     if (size > limits.fileBytes) {
       throw new GitError(
         'FileTooLarge',

@@ -5,7 +5,7 @@ import { readBlobIfPresent, requireRelativePath, tooLarge } from './blob.ts';
 import { GitError } from './errors.ts';
 import { fetchCommit } from './fetch.ts';
 import { createGitDirectory } from './git-directory.ts';
-import { type GitRef, isCommit, parseRef, type RefQuery, requireCommit } from './ref.ts';
+import { type GitRef, isCommit, isRefName, parseRef, type RefQuery, requireCommit } from './ref.ts';
 import { type RemoteOptions, type RemoteSession, withRemote } from './session.ts';
 import { describeWithoutHistory, type RemoteTag, type TagDescription } from './tags.ts';
 import type { GitUrl } from './url.ts';
@@ -83,7 +83,7 @@ async function list(
   return stdout.toString('utf8');
 }
 
-/** Reads what `git ls-remote --symref` prints. Lines of another form are left out. */
+/** Reads what `git ls-remote --symref` prints. Lines of another form, and names that git would not let anyone create, are left out. */
 export function parseRefs(text: string): { commits: ReadonlyMap<string, string>; head: string | undefined } {
   const commits = new Map<string, string>();
   let head: string | undefined;
@@ -91,9 +91,14 @@ export function parseRefs(text: string): { commits: ReadonlyMap<string, string>;
     const [value, name] = line.split('\t');
     if (value === undefined || name === undefined) continue;
     if (name === 'HEAD' && value.startsWith('ref: ')) head = value.slice('ref: '.length);
-    else if (isCommit(value)) commits.set(name, value);
+    else if (isCommit(value) && isListedName(name)) commits.set(name, value);
   }
   return { commits, head };
+}
+
+/** A server may say anything. Names end up in variables of steps, in status, and in a file that git reads. */
+function isListedName(name: string): boolean {
+  return name === 'HEAD' || (name.startsWith('refs/') && isRefName(name.replace(/\^\{\}$/, '')));
 }
 
 /** All tags of a repository, peeled: commit to names. */

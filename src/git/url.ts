@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { lstat, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { GitError } from './errors.ts';
@@ -206,17 +207,40 @@ async function belowRoot(url: GitUrl, fileRoot: string | undefined): Promise<Git
   return { ...url, href: `file://${encoded}`, path: encoded };
 }
 
-/** Git's own ways to point out of a repository: a `.git` file or link, linked directories, alternates, a common directory. */
+/** Longest configuration of a file:// repository that is looked into, bytes; git's own has some hundred. */
+const MAX_CONFIG_BYTES = 64 * 1024;
+
+/** Git's own ways to point out of a repository: a `.git` file or link, linked directories, alternates, a common directory, includes. */
 async function leadsElsewhere(directory: string): Promise<boolean> {
   const dotGit = await lstat(path.join(directory, '.git')).catch(() => undefined);
   if (dotGit && !dotGit.isDirectory()) return true;
   const gitDirectory = dotGit ? path.join(directory, '.git') : directory;
-  for (const name of ['HEAD', 'objects', 'objects/info', 'objects/pack', 'refs', 'packed-refs', 'config']) {
+  for (const name of [
+    'HEAD',
+    'objects',
+    'objects/info',
+    'objects/pack',
+    'refs',
+    'packed-refs',
+    'config',
+    'config.worktree',
+  ]) {
     const entry = await lstat(path.join(gitDirectory, name)).catch(() => undefined);
     if (entry?.isSymbolicLink()) return true;
   }
   for (const name of ['objects/info/alternates', 'objects/info/http-alternates', 'commondir']) {
     if (await lstat(path.join(gitDirectory, name)).catch(() => undefined)) return true;
   }
-  return false;
+  const configuration = await Promise.all(
+    ['config', 'config.worktree'].map(name => readStart(path.join(gitDirectory, name))),
+  );
+  return configuration.some(text => text.length > MAX_CONFIG_BYTES || /\[\s*include/i.test(text));
+}
+
+/** The beginning of a file, as far as it takes to know that it is too long; nothing when there is none. */
+async function readStart(file: string): Promise<string> {
+  const chunks = await createReadStream(file, { end: MAX_CONFIG_BYTES })
+    .toArray()
+    .catch(() => []);
+  return Buffer.concat(chunks).toString('latin1');
 }
