@@ -111,6 +111,7 @@ async function run(options: Options = {}): Promise<Run> {
       io: at('io'),
       state: at('state'),
       gitCredentials: at('credentials'),
+      cache: at('cache'),
       secrets: at('secrets'),
       token: tokenFile('token'),
       terminationLog: at('termination-log'),

@@ -1,6 +1,8 @@
 import type { ErrorType, StepStatus } from '../api/takorun.ts';
+import type { CacheUse } from '../cache/locks.ts';
 import type { TreeLimits } from '../git/inspect-tree.ts';
 import type { TagDescription } from '../git/tags.ts';
+import type { Grant, Publication, Renewal, Waiting, Want } from '../locks/types.ts';
 import type { JsonValue, Workflow } from '../workflow/types.ts';
 
 /**
@@ -184,6 +186,14 @@ export const MAX_RESULT_BYTES = 512 * 1024;
  *   PUT  /v1/fan-outs/:step   FanOutRequest  -> 200 | 201 FanOutState   creates the child run of that step, or finds it
  *   GET  /v1/fan-outs/:step?waitSeconds=30&run=NAME -> 200 FanOutState  answers when it ended or the wait is over
  *   PUT  /v1/result           ResultBody     -> 200 | 201 {name, digest}
+ *   POST /v1/locks/acquire    LockRequest    -> 200 LockAnswer     waits for its turn, at most for `waitSeconds`
+ *   POST /v1/locks/renew      LockName       -> 200 Renewal
+ *   POST /v1/locks/publish    LockPublish    -> 200 Publication  a generation is complete; its writer is a reader of it from then on
+ *   POST /v1/locks/evict      LockName       -> 200 {held}         by the writer: nobody is told to read a generation any more
+ *   POST /v1/locks/release    LockRelease    -> 200 {}             gives the lock back, or the place in the queue
+ *   POST /v1/cache-uses       CacheUse       -> 200 {}             of a checkout that ended without a lock; others tell with their release
+ *
+ * Any replica answers for any lock, and all of it may be sent again: an id is one acquisition, however often it is asked for.
  *
  * Errors are GatewayError with the matching HTTP status; `retry` tells the agent whether asking again can help.
  */
@@ -209,6 +219,48 @@ export interface FanOutState {
   /** Why it did not succeed; absent otherwise. */
   readonly errorType?: ErrorType;
   readonly message?: string;
+}
+
+/** One acquisition of a lock on the cache entry of one repository, in the namespace of the run that asks. */
+export interface LockName {
+  /** URL of the repository. */
+  readonly url: string;
+  /** Made by who asks, for one acquisition: 16 to 64 of a-z, 0-9 and `-`. That of another Pod is another one, even when it is the same. */
+  readonly id: string;
+}
+
+export interface LockRequest extends LockName {
+  readonly want: Want;
+  /** How long the lock stays with a holder that has fallen silent: 60 to 7,200. Default 1,800. */
+  readonly seconds?: number;
+  /** The highest generation on the volume: a new one gets a higher number. */
+  readonly seenFence?: number;
+  /** Time to wait for the lock before the answer is `waiting`, seconds; 60 at most. 0: take it if it is free, and do not queue. */
+  readonly waitSeconds: number;
+}
+
+/** `waiting`: ask again, with the same id. */
+export type LockAnswer = Grant | Waiting;
+
+export interface LockPublish extends LockName {
+  /** Full names, newest last. */
+  readonly commits: readonly string[];
+  /** Size of the generation. */
+  readonly bytes: number;
+}
+
+export interface LockRelease extends LockName {
+  /** What came of the checkout that the lock was for, for the operator's metrics. */
+  readonly use?: CacheUse;
+}
+
+/** What is asked of a lock, at /v1/locks/KIND, and what is answered. */
+export interface LockCalls {
+  acquire: { readonly request: LockRequest; readonly answer: LockAnswer };
+  renew: { readonly request: LockName; readonly answer: Renewal };
+  publish: { readonly request: LockPublish; readonly answer: Publication };
+  evict: { readonly request: LockName; readonly answer: { readonly held: boolean } };
+  release: { readonly request: LockRelease; readonly answer: Readonly<Record<string, never>> };
 }
 
 export interface GatewayError {

@@ -12,7 +12,7 @@ export interface FanOutStepOptions {
   readonly scope: Scope;
   /** Of the steps so far, by id. */
   readonly outputs: Readonly<Record<string, StepOutputs>>;
-  readonly gateway: GatewayClient;
+  readonly gateway: Pick<GatewayClient, 'fanOut' | 'waitForFanOut'>;
   readonly signal: AbortSignal;
 }
 

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { Agent } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FanOutRequest, FanOutState, GatewayError, ResultBody } from './contract.ts';
+import type { CacheUse } from '../cache/locks.ts';
+import type { FanOutRequest, FanOutState, GatewayError, LockCalls, ResultBody } from './contract.ts';
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from './contract.ts';
 import { messageOf } from './step-end.ts';
 
@@ -25,6 +26,14 @@ export interface GatewayClient {
   waitForFanOut(step: string, run: string, signal: AbortSignal): Promise<FanOutState>;
   /** Keeps a result that is too large for a termination message. */
   storeResult(body: ResultBody, signal: AbortSignal): Promise<{ name: string; digest: string }>;
+  /** Asks something of a lock; waits for it no longer than the request says. */
+  lock<Kind extends keyof LockCalls>(
+    kind: Kind,
+    request: LockCalls[Kind]['request'],
+    signal: AbortSignal,
+  ): Promise<LockCalls[Kind]['answer']>;
+  /** Tells what came of a checkout in a namespace with a cache, for the operator's metrics. */
+  reportCacheUse(use: CacheUse, signal: AbortSignal): Promise<unknown>;
   close(): void;
 }
 
@@ -43,6 +52,8 @@ export interface GatewayClientOptions {
 /** How long one request may take beyond the wait that it asks for, milliseconds. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const WAIT_SECONDS = 30;
+/** The same for a lock: its Lease is read and written, perhaps several times, and in a queue with those of others. */
+const LOCK_TIMEOUT_MS = 15_000;
 /** More than any answer of the gateway. */
 const MAX_ANSWER_BYTES = 256 * 1024;
 
@@ -139,6 +150,11 @@ export function createGatewayClient(options: GatewayClientOptions): GatewayClien
       }
     },
     storeResult: (body, signal) => call('PUT', '/v1/result', body, signal, REQUEST_TIMEOUT_MS),
+    lock(kind, body, signal) {
+      const waitMs = 'waitSeconds' in body ? body.waitSeconds * 1_000 : 0;
+      return call('POST', `/v1/locks/${kind}`, body, signal, waitMs + LOCK_TIMEOUT_MS);
+    },
+    reportCacheUse: (use, signal) => call('POST', '/v1/cache-uses', use, signal, REQUEST_TIMEOUT_MS),
     close: () => agent?.destroy(),
   };
 }

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkout } from '../git/checkout.ts';
+import { type CheckoutRequest, checkout } from '../git/checkout.ts';
 import { GitError } from '../git/errors.ts';
 import { parseGitUrl } from '../git/url.ts';
 import type { Workflow } from '../workflow/types.ts';
+import type { CacheCheckoutOptions } from './cached-checkout.ts';
 import { createCondition } from './condition.ts';
 import { type AgentResult, type Assignment, type CheckoutFacts, PROTOCOL_VERSION } from './contract.ts';
 import type { GatewayClient } from './gateway-client.ts';
@@ -37,7 +38,12 @@ export interface AgentPaths {
   /** For what only the agent sees. */
   readonly state: string;
   readonly gitCredentials: string;
+  /** The cache of the namespace; there only when the assignment has `cache`. */
+  readonly cache: string;
 }
+
+/** Time for the gateway to hear that locks are given back, when the run is over otherwise, milliseconds. They go with the Pod anyway. */
+const RELEASE_MS = 3_000;
 
 /**
  * Checks the commit out, runs the workflow and says how it ended. The step containers have ended then, or stay for people to look into, as
@@ -49,13 +55,14 @@ export async function runAssignment(options: RunAssignmentOptions): Promise<Agen
   let held: AgentResult['held'];
   const dead = new Set<string>();
   const condition = createCondition();
+  const closeLocks: ((limitMs: number) => Promise<void>)[] = [];
   try {
     // The step containers wait for their directories: these come first, the checkout runs while the containers start.
     containers = await Promise.all(
       assignment.containers.map(({ name }) => openStepContainer({ name, directory: `${paths.io}/${name}`, mask })),
     );
     for (const { name, ended } of containers) void ended.then(() => dead.add(name));
-    const prepared = await prepare(assignment, paths, signal);
+    const prepared = await prepare(options, close => closeLocks.push(close));
     log('checked out', { commit: assignment.repository.commit, milliseconds: Math.round(performance.now()) });
     await Promise.all(containers.map(container => greet(container, assignment, signal)));
     log('step containers are ready', { milliseconds: Math.round(performance.now()) });
@@ -84,7 +91,10 @@ export async function runAssignment(options: RunAssignmentOptions): Promise<Agen
   } finally {
     await condition.close();
     const holdSeconds = held?.seconds ?? 0;
-    await Promise.all(containers.map(container => container.close({ holdSeconds })));
+    await Promise.all([
+      ...containers.map(container => container.close({ holdSeconds })),
+      ...closeLocks.map(close => close(RELEASE_MS)),
+    ]);
   }
 }
 
@@ -122,14 +132,13 @@ async function greet(container: StepContainer, assignment: Assignment, signal: A
 }
 
 async function prepare(
-  assignment: Assignment,
-  paths: { readonly workspace: string; readonly state: string; readonly gitCredentials: string },
-  signal: AbortSignal,
+  { assignment, paths, signal, gateway, log }: RunAssignmentOptions,
+  onOpen: CacheCheckoutOptions['onOpen'],
 ): Promise<{ workflow: Workflow; facts: CheckoutFacts }> {
-  const { repository } = assignment;
+  const { repository, cache } = assignment;
   const gitDirectory = `${paths.state}/git`;
   try {
-    const facts = await checkout({
+    const request: CheckoutRequest = {
       url: parseGitUrl(repository.url),
       commit: repository.commit,
       gitDirectory,
@@ -139,7 +148,11 @@ async function prepare(
       limits: assignment.checkout,
       description: repository.facts,
       signal,
-    });
+    };
+    const facts =
+      cache === undefined
+        ? await checkout(request)
+        : await useCache(request, { settings: cache, root: paths.cache, gateway, log, onOpen });
     const workflow = assignment.definition ?? (await readLongWorkflow(assignment, gitDirectory, signal));
     return { workflow, facts };
   } catch (error) {
@@ -149,6 +162,11 @@ async function prepare(
     }
     throw error;
   }
+}
+
+async function useCache(request: CheckoutRequest, options: CacheCheckoutOptions): Promise<CheckoutFacts> {
+  const { checkoutWithCache } = await import('./cached-checkout.ts');
+  return await checkoutWithCache(request, options);
 }
 
 /** The parser is loaded for it alone: it is most of what the agent could load. */

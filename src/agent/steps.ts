@@ -31,7 +31,7 @@ export interface StepsOptions {
   readonly facts: CheckoutFacts;
   /** The container of a step's scripts, by the step's index. */
   readonly containerOf: (index: number) => StepContainer;
-  readonly gateway: GatewayClient;
+  readonly gateway: Pick<GatewayClient, 'fanOut' | 'waitForFanOut'>;
   readonly mask: Mask;
   /** Evaluates an `if`; rejects with a message for the user. */
   readonly evaluate: (expression: string, variables: CelVariables, signal: AbortSignal) => Promise<boolean>;

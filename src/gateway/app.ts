@@ -20,6 +20,7 @@ export interface RouteDependencies {
 
 /** Who asks: a Pod, and the run that it works for. */
 export interface Caller extends RunContext {
+  readonly podName: string;
   readonly podUid: string;
 }
 

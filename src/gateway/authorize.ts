@@ -29,5 +29,5 @@ export function authorize({ namespace, pod }: PodIdentity, runs: Pick<GatewayRun
   if (last.completionTime !== undefined) {
     throw new GatewayFailure(403, 'AttemptSuperseded', `${where} has given attempt ${last.number} up`);
   }
-  return { ...context, podUid: pod.uid };
+  return { ...context, podName: pod.name, podUid: pod.uid };
 }

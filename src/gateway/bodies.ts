@@ -60,7 +60,7 @@ export function parseResultBody(body: unknown): ResultBody {
 }
 
 /** Longest wait of a long poll, seconds. Whoever wants to wait longer asks again. */
-const MAX_WAIT_SECONDS = 60;
+export const MAX_WAIT_SECONDS = 60;
 
 const fanOutQuerySchema = z.object({
   waitSeconds: z.coerce.number().min(0).default(0),
@@ -80,7 +80,8 @@ export function parseFanOutQuery(query: unknown): { waitSeconds: number; run?: s
   return { waitSeconds: Math.min(waitSeconds, MAX_WAIT_SECONDS), run };
 }
 
-function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.output<Schema> {
+/** A value by its schema. Throws a `GatewayFailure` (400) that names what is wrong with it, and where. */
+export function parse<Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issues = result.error.issues.map(({ path, message }) => `${[where, ...path].join('.')}: ${message}`);

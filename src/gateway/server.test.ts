@@ -3,6 +3,7 @@ import { connect } from 'node:tls';
 import { request } from 'undici';
 import { describe, expect, it } from 'vitest';
 import { until } from '../../test/fixtures/until.ts';
+import { createLockKeeper } from '../locks/keeper.ts';
 import { issueCertificates } from './certificates.ts';
 import { createGateway } from './server.ts';
 import { agentFor, DNS_NAME, startGateway } from './testing/gateway-harness.ts';
@@ -219,7 +220,7 @@ describe('gateway', () => {
   });
 
   it('given no certificates yet, then it can be created but not serve', async () => {
-    const { runs, clock } = await startGateway();
+    const { runs, clock, leases } = await startGateway();
     const certificates = {
       current: () => {
         throw new Error('no certificates yet');
@@ -228,7 +229,9 @@ describe('gateway', () => {
     };
     const authenticate = async () => ({ namespace: 'team', pod: { name: 'p', uid: 'u' } });
     const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-    const gateway = createGateway({ certificates, authenticate, runs, clock, logger });
+    const locks = createLockKeeper({ client: leases.client, isGone: async () => false });
+    const cacheMetrics = { used: () => {}, published: () => {} };
+    const gateway = createGateway({ certificates, authenticate, runs, locks, cacheMetrics, clock, logger });
     await expect(gateway.listen({ port: 0, host: '127.0.0.1' })).rejects.toThrow('no certificates yet');
     await gateway.close();
   });

@@ -3,6 +3,7 @@ import fastify, { type FastifyRequest } from 'fastify';
 import { PROTOCOL_HEADER } from '../agent/contract.ts';
 import { type Clock, systemClock } from '../kube/clock.ts';
 import type { Logger } from '../kube/logger.ts';
+import type { LockKeeper } from '../locks/keeper.ts';
 import { decorateWithCaller, findCaller, type GatewayApp, sendFailure, setCaller } from './app.ts';
 import type { Authenticator } from './authenticate.ts';
 import { authorize } from './authorize.ts';
@@ -13,6 +14,7 @@ import { checkProtocol } from './protocol.ts';
 import { createKeyedRateLimiter, type KeyedRateLimiter, type RateLimit } from './rate-limit.ts';
 import { registerFanOutRoutes } from './routes/fan-outs.ts';
 import { registerHealthRoute } from './routes/health.ts';
+import { type CacheMetrics, registerLockRoutes } from './routes/locks.ts';
 import { registerResultRoute } from './routes/result.ts';
 import type { GatewayRuns } from './runs.ts';
 
@@ -28,6 +30,9 @@ export interface GatewayOptions {
   readonly certificates: Pick<CertificateSource, 'current' | 'subscribe'>;
   readonly authenticate: Authenticator;
   readonly runs: GatewayRuns;
+  /** The locks on cache entries. */
+  readonly locks: LockKeeper;
+  readonly cacheMetrics: CacheMetrics;
   readonly logger: Logger;
   readonly clock?: Clock;
   /** Requests of one run. Default 5 a second, 20 at once. */
@@ -50,6 +55,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   const {
     certificates,
     runs,
+    locks,
+    cacheMetrics,
     clock = systemClock,
     rateLimit = { perSecond: 5, burst: 20 },
     drainMs = 10_000,
@@ -66,6 +73,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const dependencies = { runs, clock, requestTimeoutMs, draining: draining.signal };
     registerFanOutRoutes(routes as GatewayApp, dependencies);
     registerResultRoute(routes as GatewayApp, dependencies);
+    registerLockRoutes(routes as GatewayApp, { ...dependencies, locks, cacheMetrics });
   });
 
   const use = ({ certificate, key }: Certificates) =>

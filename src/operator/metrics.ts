@@ -1,12 +1,17 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { CleanupMetrics } from '../controllers/cleanup/cleanup.ts';
+import type { CacheMetrics } from '../gateway/routes/locks.ts';
 import type { KubeMetrics } from '../kube/metrics.ts';
+import type { LockMetrics } from '../locks/metrics.ts';
+import { createCacheMetrics } from './cache-metrics.ts';
 
 /** The operator's metrics; docs/reference/metrics.md explains them. */
 export interface Metrics {
   readonly registry: Registry;
   readonly kube: KubeMetrics;
   readonly cleanup: CleanupMetrics;
+  readonly cache: CacheMetrics;
+  readonly locks: LockMetrics;
   /** Says how to count the breakers that are not closed, whenever the metrics are read. */
   countBreakers(count: () => Readonly<Record<'Open' | 'HalfOpen', number>>): void;
 }
@@ -124,6 +129,7 @@ export function createMetrics(): Metrics {
   });
   return {
     registry,
+    ...createCacheMetrics(registry),
     countBreakers: count => {
       breakers = count;
     },

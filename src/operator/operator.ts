@@ -22,6 +22,7 @@ import { createEventRecorder } from '../kube/events.ts';
 import type { Logger } from '../kube/logger.ts';
 import { createManager, type ManagerOutcome } from '../kube/manager.ts';
 import { namespaces } from '../kube/objects.ts';
+import { createCacheLockKeeper } from './cache-lock-keeper.ts';
 import type { Config } from './config.ts';
 import { createGatewayRuns } from './gateway-runs.ts';
 import { startProbeServer } from './http.ts';
@@ -56,10 +57,17 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
   const { config, logger, drainMs = 27_000, onListening = () => {} } = options;
   const clock = systemClock;
   const metrics = createMetrics();
-  const client = createKubeClient(options.cluster ?? loadClusterConfig(), {
+  const cluster = options.cluster ?? loadClusterConfig();
+  const client = createKubeClient(cluster, {
     qps: config.TAKO_API_QPS,
     burst: config.TAKO_API_BURST,
     userAgent: 'tako-operator',
+    metrics: metrics.kube,
+  });
+  const lockClient = createKubeClient(cluster, {
+    qps: config.TAKO_LOCK_QPS,
+    burst: config.TAKO_LOCK_BURST,
+    userAgent: 'tako-operator-locks',
     metrics: metrics.kube,
   });
   const recorder = createEventRecorder({
@@ -186,6 +194,16 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
       fetchConfiguration: signal => client.raw('/.well-known/openid-configuration', { signal }),
     }),
     runs: createGatewayRuns({ client, ...stores, defaultTimeoutMs: config.TAKO_DEFAULT_TIMEOUT }),
+    locks: createCacheLockKeeper({
+      ...stores,
+      client: lockClient,
+      qps: config.TAKO_LOCK_QPS,
+      burst: config.TAKO_LOCK_BURST,
+      clock,
+      metrics: metrics.locks,
+      logger,
+    }),
+    cacheMetrics: metrics.cache,
     logger,
   });
   const manager = createManager({
@@ -234,6 +252,7 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
         await gateway.close();
         await evaluator.close();
         await probes.close();
+        await lockClient.close();
         await client.close();
       }
     },

@@ -1,4 +1,4 @@
-import { API_VERSION, LABELS, MANAGED_BY } from '../api/meta.ts';
+import { API_VERSION, CACHE_LOCK_COMPONENT, LABELS, MANAGED_BY } from '../api/meta.ts';
 import { takoRepositories, takoRuns } from '../api/resources.ts';
 import { CACHE_LABELS, type ObservedClaim, projectClaim } from '../controllers/cache/claim.ts';
 import {
@@ -23,6 +23,7 @@ import type { KubeMetrics } from '../kube/metrics.ts';
 import {
   controllerOf,
   keyOf,
+  leases,
   matchLabels,
   type ObjectMeta,
   persistentVolumeClaims,
@@ -46,6 +47,8 @@ export interface Stores {
   readonly repositories: Store<LiveRepository>;
   /** Volume claims of caches; empty where there is no cache. */
   readonly claims: Store<ObservedClaim>;
+  /** Locks of cache entries: only that they have changed; empty where there is no cache. */
+  readonly cacheLocks: Store<Stored>;
 }
 
 /** Repositories by namespace and slug. */
@@ -85,6 +88,7 @@ export function createStores(logger: Logger): Stores {
       },
     }),
     claims: createStore<ObservedClaim>({ logger }),
+    cacheLocks: createStore<Stored>({ logger }),
   };
 }
 
@@ -141,13 +145,13 @@ export interface ReflectorOptions {
   readonly metrics: KubeMetrics;
   /** Empty: all. */
   readonly namespaces: readonly string[];
-  /** Whether there is a cache: without one its claims need no watch. */
+  /** Whether there is a cache: without one its claims and locks need no watch. */
   readonly cache: boolean;
 }
 
 /**
  * Keeps the stores filled: by one watch a kind over all namespaces, or by one for each that is given. Of Pods only those of runs are
- * watched, of volume claims only those of caches, and only what decides is kept of them.
+ * watched, of volume claims only those of caches, of Leases only their locks, and only what decides is kept of them.
  */
 export function createReflectors({ namespaces, ...options }: ReflectorOptions): Reflector[] {
   if (namespaces.length === 0) return reflectorsOf(options, store => store);
@@ -178,6 +182,15 @@ function reflectorsOf(
             store: part(stores.claims),
             labelSelector: matchLabels(CACHE_LABELS),
             project: projectClaim,
+          }),
+          createReflector({
+            ...shared,
+            type: leases,
+            store: part(stores.cacheLocks),
+            labelSelector: matchLabels({ [LABELS.managedBy]: MANAGED_BY, [LABELS.component]: CACHE_LOCK_COMPONENT }),
+            project: ({ metadata: { name, namespace, uid, resourceVersion } }) => ({
+              metadata: { name, uid, resourceVersion, ...(namespace !== undefined && { namespace }) },
+            }),
           }),
         ]
       : []),

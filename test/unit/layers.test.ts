@@ -30,6 +30,7 @@ const ARROWS: Readonly<Record<string, readonly Arrow[]>> = {
     { to: 'evaluator', why: 'starts the thread that controllers evaluate filters in', from: ['operator/operator.ts'] },
     { to: 'fanout', why: 'keeps the index of subscribers, and the deadline of runs for the gateway' },
     { to: 'workflow', why: 'durations in settings', only: ['workflow/duration.ts'] },
+    { to: 'locks', why: 'the keeper of the locks that the gateway gives out, and its metrics' },
     { to: 'queue', why: 'metrics of the queue', only: ['queue/queue.ts'], typesOnly: true },
     { to: 'api', why: 'which kinds to watch; the reference of both' },
     { to: 'kube', why: 'client, stores, manager' },
@@ -54,11 +55,18 @@ const ARROWS: Readonly<Record<string, readonly Arrow[]>> = {
     { to: 'workflow', why: 'types of JSON and bounds of requests' },
     { to: 'api', why: 'the kind that it creates' },
     { to: 'kube', why: 'errors, clock, the Secret of its certificate' },
+    { to: 'locks', why: 'gives locks to agents' },
+    { to: 'git', why: 'the canonical URL of a repository, which names its lock', only: ['git/url.ts'] },
     { to: 'agent', why: 'the contract with the agent', only: ['agent/contract.ts'] },
   ],
   agent: [
     { to: 'workflow', why: 'templates, inputs, tako.yml of the pinned commit' },
     { to: 'git', why: 'the checkout' },
+    {
+      to: 'cache',
+      why: 'the checkout by way of a cache; loaded where there is one',
+    },
+    { to: 'locks', why: 'what the gateway says of locks', typesOnly: true },
     {
       to: 'evaluator',
       why: 'the conditions of steps; loaded with the first one',

@@ -64,6 +64,7 @@ export async function runSample(runAgent: (options: AgentOptions) => Promise<Age
         io: at('io'),
         state: at('state'),
         gitCredentials: at('credentials'),
+        cache: at('cache'),
         secrets: at('secrets'),
         token: at('token'),
         terminationLog: at('termination-log'),

@@ -49,7 +49,7 @@ export function assignmentOf(changes: Partial<Assignment> = {}): Assignment {
 }
 
 /** A gateway whose fan-outs end as the test says. */
-export interface MemoryGateway extends GatewayClient {
+export interface MemoryGateway extends Omit<GatewayClient, 'lock' | 'reportCacheUse'> {
   readonly fanOuts: { step: string; request: FanOutRequest }[];
   readonly stored: ResultBody[];
   /** How often somebody waited for a fan-out. */

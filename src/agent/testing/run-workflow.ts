@@ -5,14 +5,13 @@ import { containerOf, groupSteps } from '../../workflow/containers.ts';
 import type { Workflow } from '../../workflow/types.ts';
 import { createCondition } from '../condition.ts';
 import { type AgentResult, type Assignment, type CheckoutFacts, secretVariable } from '../contract.ts';
-import type { GatewayClient } from '../gateway-client.ts';
 import { compileMask } from '../protocol/mask.ts';
 import { startTestContainer, type TestContainer } from '../protocol/testing.ts';
-import { runSteps } from '../steps.ts';
+import { runSteps, type StepsOptions } from '../steps.ts';
 import { assignmentOf, createMemoryGateway, workflowOf } from './builders.ts';
 
 export interface RunWorkflowOptions {
-  readonly gateway?: GatewayClient;
+  readonly gateway?: StepsOptions['gateway'];
   readonly assignment?: Partial<Assignment>;
   readonly facts?: CheckoutFacts;
   /** Values of the secrets that steps may name. */

@@ -4,8 +4,11 @@ import { createFakeClock, type FakeClock } from '../../../test/fixtures/fake-clo
 import { PROTOCOL_HEADER } from '../../agent/contract.ts';
 import { buildWorkflowRun, type RunOptions } from '../../fanout/testing/builders.ts';
 import type { Logger } from '../../kube/logger.ts';
+import { createLockKeeper } from '../../locks/keeper.ts';
+import { createMemoryLeases, type MemoryLeases } from '../../locks/testing/memory-leases.ts';
 import { createAuthenticator } from '../authenticate.ts';
 import { type Certificates, issueCertificates } from '../certificates.ts';
+import type { CacheMetrics } from '../routes/locks.ts';
 import type { LiveRun } from '../runs.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../server.ts';
 import { createMemoryRuns, type MemoryRuns } from './memory-runs.ts';
@@ -37,6 +40,13 @@ interface LogLine {
 export interface GatewayHarness {
   readonly gateway: Gateway;
   readonly runs: MemoryRuns;
+  /** Where the locks are. */
+  readonly leases: MemoryLeases;
+  /** UIDs of Pods that are over, for locks. */
+  readonly gonePods: Set<string>;
+  /** What agents have told of the cache. */
+  readonly cacheUses: Parameters<CacheMetrics['used']>[0][];
+  readonly publishedBytes: number[];
   /** The run that the good token is for. */
   readonly run: LiveRun;
   readonly issuer: TokenIssuer;
@@ -57,11 +67,17 @@ export function buildLiveRun(options: RunOptions = {}): LiveRun {
 }
 
 export interface HarnessOptions extends Partial<GatewayOptions> {
+  /** Those of another gateway: another replica, or this one after a restart. */
+  readonly leases?: MemoryLeases;
   /** Names in the certificate. Default `DNS_NAME` alone. */
   readonly names?: readonly string[];
 }
 
-export async function startGateway({ names = [DNS_NAME], ...options }: HarnessOptions = {}): Promise<GatewayHarness> {
+export async function startGateway({
+  names = [DNS_NAME],
+  leases = createMemoryLeases(),
+  ...options
+}: HarnessOptions = {}): Promise<GatewayHarness> {
   const clock = createFakeClock();
   const issuer = await createTokenIssuer();
   const runs = createMemoryRuns();
@@ -82,7 +98,23 @@ export async function startGateway({ names = [DNS_NAME], ...options }: HarnessOp
     fetchConfiguration: async () => issuer.configuration(),
     clock,
   });
-  const gateway = createGateway({ certificates, authenticate, runs, logger: recordingLogger(log), clock, ...options });
+  const gonePods = new Set<string>();
+  const cacheUses: GatewayHarness['cacheUses'] = [];
+  const publishedBytes: number[] = [];
+  const isGone = async ({ uid }: { uid: string }) => gonePods.has(uid);
+  const gateway = createGateway({
+    certificates,
+    authenticate,
+    runs,
+    locks: createLockKeeper({ client: leases.client, isGone, clock, random: () => 0.5 }),
+    cacheMetrics: {
+      used: use => cacheUses.push(use),
+      published: ({ bytes }) => publishedBytes.push(bytes),
+    },
+    logger: recordingLogger(log),
+    clock,
+    ...options,
+  });
   const { port } = await gateway.listen({ port: 0, host: '127.0.0.1' });
   const good = await issuer.sign();
   const dispatcher = agentFor(served);
@@ -94,6 +126,10 @@ export async function startGateway({ names = [DNS_NAME], ...options }: HarnessOp
   return {
     gateway,
     runs,
+    leases,
+    gonePods,
+    cacheUses,
+    publishedBytes,
     run,
     issuer,
     clock,
