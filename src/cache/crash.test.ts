@@ -1,6 +1,7 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { GitError } from '../git/errors.ts';
 import type { CacheLocks } from './locks.ts';
 import { createWorld, type RunOptions, type ServedRepository, type World } from './testing/world.ts';
 import { verifyGeneration } from './verify.ts';
@@ -159,5 +160,58 @@ describe.each([
       await run(commit);
       await expectWhole();
     }
+  });
+});
+
+describe('a volume that is full', () => {
+  test('given a repository that does not fit, then the run goes without, and what was used least recently makes room', async () => {
+    const old: ServedRepository[] = [];
+    for (let index = 0; index < 4; index++) {
+      old.push(await world.repository([{ files: { a: String(index) } }]));
+      await world.run(old[index]!, 0);
+    }
+    const entries = await Promise.all(old.map(one => realpath(world.entryOf(one))));
+    onStep((_, name) => {
+      if (name.startsWith('mkdir tmp-')) throw Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' });
+    });
+
+    await run(0);
+
+    const [said, ...evicted] = world.logged;
+    expect(said?.fields).toEqual({ reason: 'ENOSPC: no space left' });
+    // A quarter of the bytes, which is more than one of four entries when there is a little else.
+    expect(evicted.map(({ fields }) => fields?.url)).toEqual(old.slice(0, 2).map(({ url }) => url));
+    expect(await readdir(path.dirname(entries[0]!))).not.toContain(path.basename(entries[0]!));
+    changes.before = () => {};
+    expect((await world.run(of, 0)).use.result).toBe('miss');
+  });
+
+  test('given a git that says that there is no room, then that counts as well', async () => {
+    const locks = world.locksOf('unlucky');
+    const full: CacheLocks = {
+      acquire: async () => {
+        throw new GitError('GitFailed', 'git fetch failed: write error: No space left on device');
+      },
+    };
+    const other = await world.repository([{ files: { a: '1' } }]);
+    await world.run(other, 0);
+
+    expect(
+      (
+        await world.run(of, 0, {
+          locks: { acquire: (...args) => (args[0] === of.url ? full : locks).acquire(...args) },
+        })
+      ).use.result,
+    ).toBe('bypassed');
+
+    expect(world.lockState(other).published).toBeUndefined();
+  });
+
+  test('given a volume that cannot be listed for it either, then the run has its checkout all the same', async () => {
+    onStep(() => {
+      throw Object.assign(new Error('EROFS: read-only'), { code: 'EROFS' });
+    });
+
+    expect((await world.run(of, 0)).use.result).toBe('bypassed');
   });
 });
