@@ -12,9 +12,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type GitServer, startGitServer } from '../../test/fixtures/git-server/git-server.mjs';
 import { createRepository } from '../../test/fixtures/git-server/repositories.mjs';
+import { treeBomb } from '../../test/fixtures/hostile/trees.ts';
 import { parseResult } from '../controllers/run/result.ts';
 import { runAgent } from './agent.ts';
 import type { AgentResult, Assignment } from './contract.ts';
@@ -73,6 +74,8 @@ interface Options {
   readonly repository?: Partial<Assignment['repository']>;
   /** Files of the secrets volume. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** Files of the volume with the Git credentials. */
+  readonly credentials?: Readonly<Record<string, string>>;
   readonly stop?: AbortSignal;
   /** The step container never starts. */
   readonly withoutLoop?: boolean;
@@ -87,6 +90,8 @@ async function run(options: Options = {}): Promise<Run> {
   for (const name of ['io', 'state', 'workspace', 'secrets', 'credentials']) mkdirSync(at(name));
   chmodSync(at('workspace'), 0o777);
   for (const [name, value] of Object.entries(options.secrets ?? {})) writeFileSync(at(`secrets/${name}`), value);
+  for (const [name, value] of Object.entries(options.credentials ?? {}))
+    writeFileSync(at(`credentials/${name}`), value);
   const repository = {
     ...assignmentOf().repository,
     url: `${server.url}/acme/core-lib.git`,
@@ -165,6 +170,47 @@ describe('an agent', () => {
   it('given what the operator knows of the tags, then the steps get that', async () => {
     const { log } = await run({ repository: { facts: { tag: 'v1.3.0', describe: 'v1.3.0-2-gabcdef0' } } });
     expect(log).toBe(`1.4.0-minor\nv1.3.0 ${commit}\n`);
+  });
+
+  describe('with Git credentials', () => {
+    const credentials = { username: 'robot', password: 'hunter2-hunter2' };
+    const definition = workflowOf('steps:\n  - {id: look, run: "env; grep -r hunter2 . || true"}');
+    afterEach(() => {
+      server.setCredentials(undefined);
+      server.setFault(undefined);
+    });
+
+    it('given a checkout that needs them, then no step, no log, no result and no file of it has them', async () => {
+      server.setCredentials(credentials);
+      const { result, ...told } = await run({
+        credentials,
+        repository: { credentials: true },
+        assignment: { definition },
+      });
+      expect(result.state).toBe('succeeded');
+      expect(told.log).toContain('TAKO_COMMIT=');
+      expect(JSON.stringify([result, told])).not.toMatch(/hunter2|robot|TAKO_GIT_(USERNAME|PASSWORD)/);
+    });
+
+    it('given a server that says them aloud, then the message has them not', async () => {
+      server.setFault({ kind: 'status', status: 403, body: 'hunter2-hunter2' });
+      const { result, ...told } = await run({ credentials, repository: { credentials: true } });
+      expect(result).toMatchObject({ state: 'failed', reason: 'CheckoutFailed' });
+      expect(JSON.stringify([result, told])).not.toContain('hunter2');
+    });
+  });
+
+  it('given a commit that names itself ten thousand million times, then no step runs, and the message says what to do', async () => {
+    const bomb = await treeBomb(path.join(root, 'git/acme/bomb.git'));
+    const repository = { url: `${server.url}/acme/bomb.git`, commit: bomb };
+    const { result, log } = await run({ repository, assignment: { definition: workflowOf('steps: [env]') } });
+    expect(result).toMatchObject({
+      state: 'failed',
+      errorType: 'execution_failed',
+      reason: 'CheckoutFailed',
+      message: expect.stringMatching(/more than 200000 files and directories .*TAKO_CHECKOUT_MAX_ENTRIES/),
+    });
+    expect(log).toBe('');
   });
 
   it('given a result that is too large, then it is stored with the gateway and the message names it', async () => {

@@ -5,9 +5,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type GitServer, startGitServer } from '../../test/fixtures/git-server/git-server.mjs';
 import { createRepository } from '../../test/fixtures/git-server/repositories.mjs';
 import { until } from '../../test/fixtures/until.ts';
+import { checkout } from './checkout.ts';
 import { type Credentials, withAccess } from './credentials.ts';
 import { GitError } from './errors.ts';
 import { runGit } from './git.ts';
+import { createGitDirectory } from './git-directory.ts';
 import { resolveRef } from './remote.ts';
 import { withRemote } from './session.ts';
 import { type GitUrl, parseGitUrl } from './url.ts';
@@ -87,26 +89,63 @@ describe('http credentials', () => {
     expect(JSON.stringify(error)).not.toContain(wrong);
   });
 
-  test('given git under way, then the password is in no process arguments', async () => {
+  test.each([
+    ['ls-remote', (href: string) => ['ls-remote', '--', href]],
+    ['fetch', (href: string) => ['fetch', '--quiet', '--', href, 'main']],
+  ])('given git %s under way, then the password is in no process arguments', async (command, args) => {
+    const gitDirectory = await mkdtemp(path.join(root, 'git-'));
+    await createGitDirectory(path.join(gitDirectory, 'x'), 'a'.repeat(40));
     const seen: string[] = [];
     // It stays until it is ended, so that there is time to look.
     server.setFault({ kind: 'hang' });
     const stop = new AbortController();
     const options = { credentials: { values: { username: 'robot', password: PASSWORD } }, signal: stop.signal };
     await withRemote(url, options, async session => {
-      const running = session.git(['ls-remote', '--', url.href]).catch(() => undefined);
+      const running = session
+        .git(args(url.href), { gitDirectory: path.join(gitDirectory, 'x') })
+        .catch(() => undefined);
       await until('git to have asked the server', async () => {
         for (const pid of (await readdir('/proc')).filter(name => /^[0-9]+$/.test(name))) {
           seen.push(await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => ''));
         }
-        return seen.some(line => line.includes('ls-remote')) && server.requests.length > 0;
+        return seen.some(line => line.includes(url.href)) && server.requests.length > 0;
       });
       stop.abort();
       await running;
     });
 
-    expect(seen.some(line => line.includes('ls-remote'))).toBe(true);
+    // git itself, and the program that it talks HTTP with.
+    for (const name of [command, 'remote-http']) {
+      expect(
+        seen.some(line => line.includes(`${name}\0`) && line.includes(url.href)),
+        name,
+      ).toBe(true);
+    }
     expect(seen.filter(line => line.includes('$HOME %s'))).toEqual([]);
+  });
+
+  test('given a checkout with credentials, then they are in no file afterwards', async () => {
+    const base = await mkdtemp(path.join(root, 'checkout-'));
+    await mkdir(path.join(base, 'tree'));
+    const { commit } = await resolveRef(url, 'main', {
+      credentials: { values: { username: 'robot', password: PASSWORD } },
+    });
+
+    await checkout({
+      url,
+      commit,
+      gitDirectory: path.join(base, 'git'),
+      workTree: path.join(base, 'tree'),
+      credentials: { values: { username: 'robot', password: PASSWORD } },
+      timeoutMs: 20_000,
+    });
+
+    const files = (await readdir(base, { recursive: true, withFileTypes: true })).filter(entry => entry.isFile());
+    expect(files.map(({ name }) => name)).toEqual(expect.arrayContaining(['a', 'config', 'HEAD']));
+    for (const { parentPath, name } of files) {
+      const content = (await readFile(path.join(parentPath, name))).toString('latin1');
+      expect(content, name).not.toMatch(/robot|quoted|credential|TAKO_GIT/);
+    }
   });
 
   test('given another host, port or scheme, then the helper gives nothing', async () => {
