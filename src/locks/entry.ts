@@ -53,6 +53,8 @@ const FIRST_CONFLICT_MS = 2;
 const LONGEST_CONFLICT_MS = 1_000;
 /** Whether Pods are gone is asked this often at most, milliseconds, unless one was said to have ended. */
 const GONE_CHECK_MS = 500;
+/** How long those that come to wait are gathered, milliseconds, before the Lease says so: little beside the time that anybody holds a lock. */
+const GATHER_MS = 20;
 /** What was seen so long ago, milliseconds, is read again before anything is decided by it. */
 const STALE_MS = 1_000;
 
@@ -82,6 +84,8 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
   let checkedAtMs = Number.NEGATIVE_INFINITY;
   let idleSinceMs = clock.monotonic();
   let endNap = (): void => {};
+  /** Since when a change waits to be written, on the monotonic clock. */
+  let gatheringSinceMs: number | undefined;
   let saidBroken: string | undefined;
   let present: ReadonlySet<string> = new Set();
 
@@ -170,8 +174,17 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
     }
   };
 
-  /** Decides and writes once. False: somebody else was faster. */
-  const cycle = async (): Promise<boolean> => {
+  /** Whether a change has to be written now. One that only queues somebody behind others can wait a moment for more of its kind. */
+  const isUrgent = (before: LockState, { state }: Application, batch: readonly Request[]): boolean => {
+    if (state.holders !== before.holders || state.published !== before.published) return true;
+    if (state.released !== before.released || state.queue.length < before.queue.length) return true;
+    const nowMs = clock.monotonic();
+    gatheringSinceMs ??= nowMs;
+    return nowMs - gatheringSinceMs >= GATHER_MS || batch.some(({ answerAtMs }) => nowMs >= answerAtMs);
+  };
+
+  /** Decides and writes once. `conflict`: somebody else was faster. `gathering`: it is written with what comes next. */
+  const cycle = async (): Promise<'done' | 'gathering' | 'conflict'> => {
     const { known } = record;
     const isCached = known !== undefined && clock.monotonic() - known.seenAtMs < STALE_MS;
     const snapshot = isCached ? known : await record.read();
@@ -182,13 +195,15 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
         batch,
         batch.map(({ operation }) => brokenAnswer(operation, lease, state.problem)),
       );
-      return true;
+      return 'done';
     }
     const applied = decide(state, batch);
     if (applied.state !== state) {
+      if (!isUrgent(state, applied, batch)) return 'gathering';
+      gatheringSinceMs = undefined;
       if (!(await record.write(snapshot, applied.state))) {
         metrics.conflict();
-        return false;
+        return 'conflict';
       }
       for (const event of applied.events) report(event);
       looks.reset();
@@ -198,7 +213,7 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
     }
     if (applied.answers.some(isWaiting)) suspect(applied.state, batch);
     answer(batch, applied.answers);
-    return true;
+    return 'done';
   };
 
   const failAll = (error: unknown): void => {
@@ -211,16 +226,21 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
   const run = async (): Promise<void> => {
     if (isRunning) return;
     isRunning = true;
-    // What is asked for in the same turn goes together.
-    await Promise.resolve();
     while (requests.size > 0) {
+      // What comes in the same turn of the event loop goes together.
+      await new Promise(resolve => setImmediate(resolve));
       hasNews = false;
       try {
-        if (!(await cycle())) {
+        const outcome = await cycle();
+        if (outcome === 'conflict') {
           await nap(conflicts.next(), false);
           continue;
         }
         conflicts.reset();
+        if (outcome === 'gathering') {
+          if (!hasNews) await nap(GATHER_MS, true);
+          continue;
+        }
       } catch (error) {
         logger.debug({ ...fields, err: error }, 'cannot read or write a lock');
         failAll(error);

@@ -36,7 +36,7 @@ describe('a lock keeper', () => {
     const others = Array.from({ length: 19 }, (_, index) =>
       keeper.acquire(request(`run-${index + 1}`, want), { waitMs: 60_000 }),
     );
-    await clock.advance(10);
+    await clock.advance(50);
     expect(holder()).toBe('written by run run-0, 19 waiting');
     const before = leases.calls.replace;
     await keeper.publish({ ...ref('run-0'), commits: [commit('a')], bytes: 5 });

@@ -9,9 +9,9 @@ import { projectImage } from '../cluster/images/project.ts';
  * `npm run bench -- NAME [--json]`: starts a cluster, measures, removes the cluster. With --json exactly one line goes to stdout; the
  * rest is progress on stderr. Exit code 1 when a limit is missed.
  */
-const BENCHES = ['pod', 'cache'] as const;
+const BENCHES = ['pod', 'cache', 'locks'] as const;
 /** Whether its cluster runs Pods, and knows the project's image; else it is a control plane only. */
-const WITH_PODS: Record<(typeof BENCHES)[number], boolean> = { pod: true, cache: false };
+const WITH_PODS: Record<(typeof BENCHES)[number], boolean> = { pod: true, cache: false, locks: false };
 const { positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'boolean', default: false } } });
 const name = positionals[0] as (typeof BENCHES)[number];
 if (!BENCHES.includes(name)) {
