@@ -55,6 +55,8 @@ const LONGEST_CONFLICT_MS = 1_000;
 const GONE_CHECK_MS = 500;
 /** How long those that come to wait are gathered, milliseconds, before the Lease says so: little beside the time that anybody holds a lock. */
 const GATHER_MS = 20;
+/** With fewer in the queue, those that come are written at once. */
+const GATHER_FROM = 5;
 /** What was seen so long ago, milliseconds, is read again before anything is decided by it. */
 const STALE_MS = 1_000;
 
@@ -178,6 +180,7 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
   const isUrgent = (before: LockState, { state }: Application, batch: readonly Request[]): boolean => {
     if (state.holders !== before.holders || state.published !== before.published) return true;
     if (state.released !== before.released || state.queue.length < before.queue.length) return true;
+    if (before.queue.length < GATHER_FROM) return true;
     const nowMs = clock.monotonic();
     gatheringSinceMs ??= nowMs;
     return nowMs - gatheringSinceMs >= GATHER_MS || batch.some(({ answerAtMs }) => nowMs >= answerAtMs);
