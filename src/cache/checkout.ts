@@ -18,6 +18,8 @@ import { removeOlder, writeGeneration } from './write.ts';
 const MAX_ROUNDS = 3;
 /** Part of a checkout's time that may pass in waiting for the lock; the rest is enough for a checkout without it. */
 const WAITING_SHARE = 0.5;
+/** Longest time for the publication, milliseconds: another replica of the operator has taken over by then. */
+const PUBLISH_MS = 20_000;
 /** Longest time that a run waits for the lock service to hear that it is done, and for eviction. Milliseconds. */
 const TIDY_MS = 10_000;
 /** Part of what is cached that goes when the volume is full before the limits are reached. */
@@ -160,11 +162,12 @@ async function read({ session, request }: CachedRun, fence: number): Promise<Obt
   return { tags, use: { result: 'hit', fetchedBytes: 0 } };
 }
 
-async function write({ session, request }: CachedRun, lock: CacheLock): Promise<Obtained> {
+async function write({ session, request, deadline }: CachedRun, lock: CacheLock): Promise<Obtained> {
   const { cache, url, gitDirectory, commit, description, limits, signal } = request;
   const entry = entryDirectory(cache.root, url);
   const { log } = cache;
-  const written = await writeGeneration({ session, commit, description, limits, entry, lock, signal, log });
+  const publishMs = Math.max(0, Math.min(PUBLISH_MS, Math.round((deadline - performance.now()) * WAITING_SHARE)));
+  const written = await writeGeneration({ session, commit, description, limits, entry, lock, signal, publishMs, log });
   await removeOlder(entry, lock.fence);
   await touchUsed(entry);
   await rm(gitDirectory, { recursive: true, force: true });

@@ -139,6 +139,25 @@ describe('making room', () => {
     expect(await readdir(world.entryOf(of!))).toEqual(['gen-90']);
   });
 
+  test('given a lock service without an answer, then a signal ends the eviction, and nothing is removed', async () => {
+    const [of] = await cached(1);
+    const [entry] = await listEntries(world.root);
+    const locks = world.locksOf('pruner');
+    const stop = new AbortController();
+    const acquire: typeof locks.acquire = async (...args) => {
+      const lock = (await locks.acquire(...args))!;
+      const evict = () => {
+        stop.abort(new Error('stopped'));
+        return new Promise<void>(() => {});
+      };
+      return Object.assign(Object.create(lock), { evict }) as typeof lock;
+    };
+
+    await expect(evictEntry(entry!, { acquire }, stop.signal)).rejects.toThrow('stopped');
+
+    expect((await world.run(of!, 0)).use.result).toBe('hit');
+  });
+
   test('given an entry that nobody used for too long, then a run that adds another removes it', async () => {
     const [, old] = await cached(2);
     const of = await world.repository([{ files: { a: 'new' } }]);

@@ -4,6 +4,7 @@ import { type CacheEntry, listEntries } from './entries.ts';
 import { type CacheLimits, type Eviction, planEviction } from './eviction.ts';
 import { highestFence, numberedDirectories } from './layout.ts';
 import type { CacheLocks } from './locks.ts';
+import { within } from './within.ts';
 
 export interface PruneRequest {
   readonly root: string;
@@ -50,7 +51,7 @@ export async function evictEntry(
   const lock = await locks.acquire(url.href, { mode: 'write' }, { seenFence, wait: false, signal });
   if (lock === undefined) return false;
   try {
-    await lock.evict();
+    await within(lock.evict(), signal);
     for (const one of await numberedDirectories(directory)) {
       if (one.fence <= lock.fence) await rm(one.path, { recursive: true, force: true });
     }
@@ -59,6 +60,6 @@ export async function evictEntry(
     await rmdir(directory).catch(() => undefined);
     return true;
   } finally {
-    await lock.release();
+    await within(lock.release(), signal);
   }
 }

@@ -297,6 +297,25 @@ describe('a lock service that cannot be used', () => {
     expect(world.lockState(of)).toMatchObject({ holders: [], queue: [] });
   });
 
+  test('given a publication without an answer, then the run goes without, and an abort ends the wait', async () => {
+    const mute = (podUid: string, onPublish = () => {}) =>
+      watched(world.locksOf(podUid), () => ({
+        publish: () => {
+          onPublish();
+          return new Promise(() => {});
+        },
+      }));
+    expect((await run(0, { locks: mute('first'), timeoutMs: 6_000 })).use.result).toBe('bypassed');
+    expect(world.logged[0]?.fields).toEqual({ reason: 'the lock service did not publish it in time' });
+
+    const stop = new AbortController();
+    const locks = mute('second', () => stop.abort(new Error('stopped')));
+    await expect(world.run(of, 1, { locks, signal: stop.signal })).rejects.toThrow('stopped');
+
+    expect((await run(1)).use.result).toBe('miss');
+    expect(await generations()).toEqual([`gen-${published()?.fence}`]);
+  });
+
   test('given a read lock for a commit that is not there, then the run goes without', async () => {
     await run(0);
     const locks = watched(world.locksOf('confused'), () => ({ published: undefined }));

@@ -19,6 +19,7 @@ import {
   manifestBytes,
 } from './manifest.ts';
 import { asBroken, BrokenGenerationError, checkFile, readManifest } from './read.ts';
+import { within } from './within.ts';
 
 export interface WriteRequest {
   readonly session: RemoteSession;
@@ -31,6 +32,8 @@ export interface WriteRequest {
   /** To write. It is a reader's when this returns. */
   readonly lock: CacheLock;
   readonly signal?: AbortSignal | undefined;
+  /** How long the lock service may take to publish, milliseconds. */
+  readonly publishMs: number;
   readonly log: (message: string, fields?: Record<string, unknown>) => void;
 }
 
@@ -69,7 +72,7 @@ export async function writeGeneration(request: WriteRequest): Promise<WrittenGen
     await syncPath(entry);
     const commits = manifest.commits.map(({ commit }) => commit);
     const bytes = manifestBytes(manifest);
-    await lock.publish({ commits, bytes });
+    await publish(request, { commits, bytes });
     return { directory, manifest, tags, rebuilt, fetchedBytes: bytes - (base ? manifestBytes(base) : 0) };
   } catch (error) {
     // After any other error of `publish` it may be published, and readers on their way: the next writer decides.
@@ -77,6 +80,18 @@ export async function writeGeneration(request: WriteRequest): Promise<WrittenGen
     else if (error instanceof LockLostError) await removeGeneration(directory, temporary);
     throw error;
   }
+}
+
+/** A service that is away asks again and again for as long as the lock is good, which is longer than a run may wait. */
+async function publish(
+  { lock, signal, publishMs }: WriteRequest,
+  generation: Parameters<CacheLock['publish']>[0],
+): Promise<void> {
+  const late = AbortSignal.timeout(publishMs);
+  await within(lock.publish(generation), signal ? AbortSignal.any([signal, late]) : late).catch((error: unknown) => {
+    if (!late.aborted || signal?.aborted === true) throw error;
+    throw new Error('the lock service did not publish it in time', { cause: error });
+  });
 }
 
 /**
