@@ -193,6 +193,14 @@ describe('a server that lies', () => {
     });
   });
 
+  test('given as many tags on one commit as fit into a list, then it takes no longer than their number', async () => {
+    const references = [`${ABSENT} refs/heads/main`];
+    for (let index = 0; index < 200_000; index++) references.push(`${ABSENT} refs/tags/1.${index}.${index}`);
+    const { url } = await start({ references });
+
+    expect((await resolveRef(parseGitUrl(url), 'main')).description).toMatchObject({ tag: '1.99.99' });
+  });
+
   test('given text for a terminal, then it is in no message', async () => {
     const { error } = await checkoutOf(zeros(10), {}, { error: '\x1b[2J\x07evil\u202e' });
 

@@ -113,7 +113,9 @@ function tagsOf(commits: ReadonlyMap<string, string>): Map<string, RemoteTag[]> 
     const peeled = commits.get(`${name}^{}`);
     const commit = peeled ?? object;
     const tag = { name: name.slice('refs/tags/'.length), annotated: peeled !== undefined };
-    tags.set(commit, [...(tags.get(commit) ?? []), tag]);
+    const others = tags.get(commit);
+    if (others === undefined) tags.set(commit, [tag]);
+    else others.push(tag);
   }
   return tags;
 }

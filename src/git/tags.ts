@@ -28,12 +28,15 @@ export function describeWithoutHistory(
   return tags.size === 0 ? {} : undefined;
 }
 
+/** Tags of one commit that are looked at: a server can list hundreds of thousands, with names that take long to compare. */
+const MAX_TAGS_OF_A_COMMIT = 100;
+
 /**
  * Which of several tags on one commit names it: an annotated one before a lightweight one, then the higher version (a release
- * before its pre-releases), then the name. Undefined when there is none.
+ * before its pre-releases), then the name. Of more than 100 the first 100 count. Undefined when there is none.
  */
 export function chooseTag(tags: readonly RemoteTag[]): RemoteTag | undefined {
-  return [...tags].sort(compareTags)[0];
+  return tags.slice(0, MAX_TAGS_OF_A_COMMIT).sort(compareTags)[0];
 }
 
 function compareTags(left: RemoteTag, right: RemoteTag): number {
