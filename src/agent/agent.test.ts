@@ -17,6 +17,7 @@ import { type GitServer, startGitServer } from '../../test/fixtures/git-server/g
 import { createRepository } from '../../test/fixtures/git-server/repositories.mjs';
 import { treeBomb } from '../../test/fixtures/hostile/trees.ts';
 import { parseResult } from '../controllers/run/result.ts';
+import { startGateway } from '../gateway/testing/gateway-harness.ts';
 import { runAgent } from './agent.ts';
 import type { AgentResult, Assignment } from './contract.ts';
 import { eventually, prepareContainer } from './protocol/testing.ts';
@@ -76,6 +77,8 @@ interface Options {
   readonly secrets?: Readonly<Record<string, string>>;
   /** Files of the volume with the Git credentials. */
   readonly credentials?: Readonly<Record<string, string>>;
+  /** For the gateway. */
+  readonly token?: string;
   readonly stop?: AbortSignal;
   /** The step container never starts. */
   readonly withoutLoop?: boolean;
@@ -87,7 +90,7 @@ interface Options {
 async function run(options: Options = {}): Promise<Run> {
   const base = mkdtempSync(path.join(root, 'pod-'));
   const at = (name: string) => path.join(base, name);
-  for (const name of ['io', 'state', 'workspace', 'secrets', 'credentials']) mkdirSync(at(name));
+  for (const name of ['io', 'state', 'workspace', 'secrets', 'credentials', 'cache']) mkdirSync(at(name));
   chmodSync(at('workspace'), 0o777);
   for (const [name, value] of Object.entries(options.secrets ?? {})) writeFileSync(at(`secrets/${name}`), value);
   for (const [name, value] of Object.entries(options.credentials ?? {}))
@@ -118,7 +121,7 @@ async function run(options: Options = {}): Promise<Run> {
       gitCredentials: at('credentials'),
       cache: at('cache'),
       secrets: at('secrets'),
-      token: tokenFile('token'),
+      token: tokenFile(options.token ?? 'token'),
       terminationLog: at('termination-log'),
     },
     stop: options.stop ?? new AbortController().signal,
@@ -165,6 +168,26 @@ describe('an agent', () => {
     const told = lines.map(line => JSON.parse(line) as { msg: string; run: string });
     expect(told.map(({ msg }) => msg)).toEqual(['checked out', 'step containers are ready', 'finished']);
     expect(told[0]?.run).toBe('core-lib-release');
+  });
+
+  it('given a namespace with a cache, then the checkout is by way of it, and the log says what came of it', async () => {
+    const gateway = await startGateway({ names: ['localhost'] });
+    const assignment = {
+      gateway: { url: `https://localhost:${gateway.port}`, ca: gateway.certificates.ca },
+      cache: { maxBytes: 1e9, maxAgeSeconds: 3_600, seconds: 1_800 },
+    };
+    const token = await gateway.issuer.sign();
+    const { result, log, lines } = await run({ assignment, token });
+    expect(result).toMatchObject({ state: 'succeeded', outputs: { 'build.version': '1.4.0-minor' } });
+    expect(log).toBe(`1.4.0-minor\nv1.4.0 ${commit}\n`);
+    const told = lines.map(line => JSON.parse(line) as { msg: string });
+    expect(told.map(({ msg }) => msg)).toEqual(['cache', 'checked out', 'step containers are ready', 'finished']);
+    expect(told[0]).toMatchObject({
+      result: 'miss',
+      fetchedBytes: expect.any(Number),
+      milliseconds: expect.any(Number),
+    });
+    expect(gateway.cacheUses).toMatchObject([{ result: 'miss' }]);
   });
 
   it('given what the operator knows of the tags, then the steps get that', async () => {
