@@ -32,7 +32,7 @@ const NO_REASONS = new Set([
   ...['Secret', 'ConfigMap', 'Lease', 'TakoRun', 'TakoRepository', 'File', 'Memory', 'Never', 'IfNotPresent'],
   ...['OnRootMismatch', 'RuntimeDefault', 'Background', 'Same', 'Selector', 'Tree', 'OnFailure'],
   ...['PersistentVolumeClaim', 'ReadWriteMany', 'ReadWriteOnce', 'Lost'],
-  ...['NotIn', 'Exists', 'DoesNotExist', 'ErrImagePull', 'ContainerStatusUnknown', 'OutOf'],
+  ...['NotIn', 'Exists', 'DoesNotExist', 'ErrImagePull', 'ContainerStatusUnknown', 'OutOf', 'SchedulerError'],
   // Names of errors, causes.
   ...[
     'PodRefusedError',

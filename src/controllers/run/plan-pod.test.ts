@@ -213,6 +213,12 @@ describe('a workflow run whose Pod has the cache', () => {
     expect(decision.after).not.toContainEqual(avoidCache);
   });
 
+  it('given nodes that are full, then the cache has nothing to do with it, and it is final', () => {
+    const decision = plan({ unschedulable: '0/3 nodes are available: 3 Insufficient cpu.', cached: true }, late);
+    expect(decision.verdict).toMatchObject({ phase: 'Failed', reason: 'Unschedulable' });
+    expect(decision.after).not.toContainEqual(avoidCache);
+  });
+
   it('given a Pod without the cache, then no node for it is final', () => {
     const decision = plan({ unschedulable: 'no volume' }, late);
     expect(decision.verdict).toMatchObject({ phase: 'Failed', reason: 'Unschedulable' });

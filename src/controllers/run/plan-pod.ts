@@ -89,8 +89,13 @@ function planProblem(
   return removed(failStart(observation, pod, executionFailure(reason, problem.message), attempt), pod);
 }
 
-/** For want of a volume a Pod finds no node, or none of its containers is ever begun. */
-const VOLUME_MISSING = new Set(['Unschedulable', 'PodNotStarted']);
+/**
+ * Whether a Pod may not have started for want of a volume: no node takes it, and the scheduler speaks of volumes, as it does of claims that are not
+ * bound or not there and of nodes that cannot have them; or a node does not begin any of its containers and does not say why.
+ */
+function mayMissVolume({ reason, message }: Failure): boolean {
+  return reason === 'PodNotStarted' || (reason === 'Unschedulable' && /volume/i.test(message));
+}
 
 /** A Pod did not start. The cache is never a reason to fail: when it may have been the cause, the next Pod goes without. */
 function failStart(
@@ -99,7 +104,7 @@ function failStart(
   failure: Failure,
   attempt: Partial<StatusBody>,
 ): Decision {
-  if (!pod.cached || !VOLUME_MISSING.has(failure.reason)) return failAttempt(observation, failure, attempt);
+  if (!pod.cached || !mayMissVolume(failure)) return failAttempt(observation, failure, attempt);
   const { namespace, name } = pod.metadata;
   const message = `${failure.message}; it may have waited for the volume of the cache, without which it goes on: look at it (kubectl -n ${namespace} describe pvc ${CACHE_CLAIM})`;
   const decision = failAttempt(observation, executionFailure(CACHE_NOT_MOUNTED, message), attempt);

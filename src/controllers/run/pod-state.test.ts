@@ -84,6 +84,13 @@ describe('state of a Pod', () => {
     });
   });
 
+  it('given a scheduler that failed itself and tries again, then the Pod is starting', () => {
+    const pod = observedPod({ unschedulable: 'running PreBind plugin "VolumeBinding": Operation cannot be fulfilled' });
+    const conditions = pod.status?.conditions?.map(condition => ({ ...condition, reason: 'SchedulerError' })) ?? [];
+    expect(conditions).toHaveLength(1);
+    expect(podState({ ...pod, status: { ...pod.status, conditions } })).toEqual({ kind: 'starting' });
+  });
+
   it('given containers, then a node has the Pod, whatever the scheduler said before', () => {
     expect(state({ unschedulable: 'no nodes', containers: { agent: running } })).toEqual({ kind: 'running' });
   });

@@ -66,10 +66,14 @@ function mostUrgent(problems: readonly (ContainerProblem | undefined)[]): Contai
   return problems.find(problem => problem?.fatal) ?? problems.find(problem => problem !== undefined);
 }
 
-/** https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions */
+/**
+ * What the scheduler says of a Pod that it could not bind. `SchedulerError` is a failure of its own, such as a conflict when many Pods are the first
+ * ones to use a claim: it tries again at once, and only what lasts is worth telling.
+ * https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions
+ */
 function schedulingProblem(pod: ObservedPod): ContainerProblem | undefined {
   const scheduled = pod.status?.conditions?.find(condition => condition.type === 'PodScheduled');
-  if (scheduled?.status !== 'False') return undefined;
+  if (scheduled?.status !== 'False' || scheduled.reason === 'SchedulerError') return undefined;
   return {
     container: '',
     reason: scheduled.reason ?? 'Unschedulable',
