@@ -52,6 +52,8 @@ export const ANNOTATIONS = {
   repository: `${GROUP}/repository`,
   /** On Pods: `true` when the run waits for children with its Pod in its hands. */
   keepsPod: `${GROUP}/keeps-pod`,
+  /** On Pods: `true` when all steps are scripts: of the gateway their agent may want nothing but to store a result that is too long. */
+  onlyScripts: `${GROUP}/only-scripts`,
 } as const;
 
 /** Value of `app.kubernetes.io/component` on the Leases that are claims of events. They also carry `LABELS.runUid`, of the run that holds them. */

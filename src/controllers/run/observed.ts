@@ -24,6 +24,13 @@ export interface ObservedPod {
 /** Why a Pod has no node, and why it was taken from one. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-conditions */
 const CONDITIONS = ['PodScheduled', 'DisruptionTarget'];
 
+const KEPT_ANNOTATIONS = [
+  ANNOTATIONS.revision,
+  ANNOTATIONS.configDigest,
+  ANNOTATIONS.keepsPod,
+  ANNOTATIONS.onlyScripts,
+];
+
 /** Drops from a Pod what no decision needs: a projected Pod takes about a tenth of the memory. */
 export function projectPod(pod: Live<Pod>): ObservedPod {
   const { metadata, status } = pod;
@@ -38,7 +45,7 @@ export function projectPod(pod: Live<Pod>): ObservedPod {
       creationTimestamp: metadata.creationTimestamp,
       ...(metadata.deletionTimestamp === undefined ? {} : { deletionTimestamp: metadata.deletionTimestamp }),
       labels: pick(metadata.labels, [LABELS.runUid, LABELS.attempt]),
-      annotations: pick(metadata.annotations, [ANNOTATIONS.revision, ANNOTATIONS.configDigest, ANNOTATIONS.keepsPod]),
+      annotations: pick(metadata.annotations, KEPT_ANNOTATIONS),
       ...(metadata.ownerReferences === undefined ? {} : { ownerReferences: metadata.ownerReferences }),
       ...(metadata.finalizers === undefined ? {} : { finalizers: metadata.finalizers }),
     },

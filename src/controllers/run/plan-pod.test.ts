@@ -79,6 +79,24 @@ describe('a workflow run with a Pod', () => {
     });
   });
 
+  it.each([
+    ['has just started', 1_000, 1_500, 2_500],
+    ['was slow to start', 6_500, 6_900, 1_100],
+    ['starts in the future, as its node says', 60_000, 2_000, 6_000],
+  ])('given a Pod of scripts alone that %s, then the status keeps silent for a while', (_, started, elapsed, left) => {
+    const pod = { containers: { agent: { running: { startedAt: at(started) } } }, onlyScripts: true };
+    const decision = plan(pod, { now: CREATED + elapsed });
+    expect(decision).toEqual({ before: [], after: [], events: [], requeueAfterMs: left });
+    expect(plan(pod, { now: CREATED + elapsed + left }).verdict).toMatchObject({ phase: 'Running' });
+  });
+
+  it('given an agent that may call the gateway, then its attempt is recorded as soon as it runs', () => {
+    for (const pod of [{}, { onlyScripts: true, cached: true }]) {
+      const decision = plan({ ...pod, containers: { agent: running } }, { now: CREATED + 1_500 });
+      expect(decision).toMatchObject({ verdict: { phase: 'Running' }, status: { attempts: [{ number: 1 }] } });
+    }
+  });
+
   it('given an attempt in the status, then it stays as it was recorded', () => {
     const attempts = [{ number: 1, podName: 'x', podUID: 'pod-uid', startTime: at(3_000) }];
     const run = workflowRun({ status: { phase: 'Running', startTime: at(3_000), attempts } });

@@ -1,3 +1,4 @@
+import { ANNOTATIONS } from '../../api/meta.ts';
 import { CACHE_CLAIM } from '../cache/claim.ts';
 import type { ContainerProblem } from './container-problem.ts';
 import type { Action, Decision } from './decision.ts';
@@ -7,7 +8,14 @@ import { planResult } from './plan-result.ts';
 import { type Failure, failAttempt } from './plan-retry.ts';
 import { disruption, isOnNode, podState } from './pod-state.ts';
 import type { StatusBody } from './status.ts';
-import { currentPhase, deadlineOf, QUIET_START_MS, startOf, type WorkflowObservation } from './workflow-observation.ts';
+import {
+  currentPhase,
+  deadlineOf,
+  QUIET_RUN_MS,
+  QUIET_START_MS,
+  startOf,
+  type WorkflowObservation,
+} from './workflow-observation.ts';
 import { end, hold, reasonWord, recordAttempt, timedOut } from './workflow-status.ts';
 
 /** What an agent gets beyond the deadline to report by itself, milliseconds. */
@@ -55,6 +63,8 @@ export function planPod(observation: WorkflowObservation, pod: ObservedPod): Dec
     return { ...decision, requeueAfterMs: decision.requeueAfterMs && Math.min(decision.requeueAfterMs, backstop) };
   }
   if (state.kind === 'running') {
+    const quietMs = quietUntil(pod, state.startedMs) - now;
+    if (quietMs > 0) return { ...NOTHING, requeueAfterMs: Math.min(quietMs, backstop) };
     return {
       ...hold(observation, 'Running', 'Running', 'the steps are running', false, attempt),
       requeueAfterMs: backstop,
@@ -69,6 +79,17 @@ export function planPod(observation: WorkflowObservation, pod: ObservedPod): Dec
     ...hold(observation, 'Pending', 'PodStarting', 'the Pod is starting', false, attempt),
     requeueAfterMs: Math.min(startLeft, backstop),
   };
+}
+
+/**
+ * Until when the status keeps silent about a Pod that runs, milliseconds since the epoch: a short run is over before, and saves a write. Where
+ * the agent may call the gateway it is told at once, for the gateway knows a Pod by the attempt in the status.
+ */
+function quietUntil(pod: ObservedPod, startedMs: number): number {
+  const mayCall = pod.cached || pod.metadata.annotations?.[ANNOTATIONS.onlyScripts] !== 'true';
+  if (mayCall) return startedMs;
+  // The second bound does not rest on the node's clock.
+  return Math.min(startedMs + QUIET_RUN_MS, Date.parse(pod.metadata.creationTimestamp) + QUIET_START_MS + QUIET_RUN_MS);
 }
 
 /** A container that cannot start: at once when waiting cannot help, else after the time that an administrator allows. */

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { disruption, isOver, podState } from './pod-state.ts';
-import { at, creating, observedPod, type PodOptions, running, terminated, waiting } from './testing/builders.ts';
+import {
+  at,
+  CREATED,
+  creating,
+  observedPod,
+  type PodOptions,
+  running,
+  terminated,
+  waiting,
+} from './testing/builders.ts';
 
 const state = (options: PodOptions) => podState(observedPod(options));
 
@@ -12,7 +21,10 @@ describe('state of a Pod', () => {
   });
 
   it('given an agent that runs, then the Pod runs, whatever its phase says', () => {
-    expect(state({ containers: { agent: running, 'step-0': creating } })).toEqual({ kind: 'running' });
+    expect(state({ containers: { agent: running, 'step-0': creating } })).toEqual({
+      kind: 'running',
+      startedMs: CREATED + 1_000,
+    });
   });
 
   it.each([
@@ -92,7 +104,10 @@ describe('state of a Pod', () => {
   });
 
   it('given containers, then a node has the Pod, whatever the scheduler said before', () => {
-    expect(state({ unschedulable: 'no nodes', containers: { agent: running } })).toEqual({ kind: 'running' });
+    expect(state({ unschedulable: 'no nodes', containers: { agent: running } })).toEqual({
+      kind: 'running',
+      startedMs: CREATED + 1_000,
+    });
   });
 
   it('given a kubelet that says a lot, then it is quoted in part', () => {
@@ -130,6 +145,7 @@ describe('state of a Pod', () => {
   it('given a memory kill while the agent runs, then nothing keeps the Pod from starting: the agent will tell', () => {
     expect(state({ containers: { agent: running, 'step-0': terminated('OOMKilled', 137) } })).toEqual({
       kind: 'running',
+      startedMs: CREATED + 1_000,
     });
   });
 

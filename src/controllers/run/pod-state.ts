@@ -7,8 +7,8 @@ import { clip } from './status.ts';
 export type PodState =
   /** `problem`: what keeps it from starting. */
   | { readonly kind: 'starting'; readonly problem?: ContainerProblem }
-  /** The agent runs. `problem`: what keeps another container from starting. */
-  | { readonly kind: 'running'; readonly problem?: ContainerProblem }
+  /** The agent runs since `startedMs` by the node's clock, milliseconds since the epoch. `problem`: what keeps another container from starting. */
+  | { readonly kind: 'running'; readonly startedMs: number; readonly problem?: ContainerProblem }
   /** The agent's container has terminated: the run's Pod is finished, whatever other containers do. */
   | {
       readonly kind: 'finished';
@@ -55,7 +55,10 @@ export function podState(pod: ObservedPod): PodState {
     if (isBeingEnded(pod)) return { kind: 'lost', ...disruption(pod) };
     return { kind: 'lost', reason: problem?.reason ?? 'PodLost', message: problem?.message ?? LOST };
   }
-  if (agent?.state?.running !== undefined) return { kind: 'running', ...extra };
+  const runs = agent?.state?.running;
+  if (runs !== undefined) {
+    return { kind: 'running', startedMs: Date.parse(runs.startedAt ?? pod.metadata.creationTimestamp), ...extra };
+  }
   return { kind: 'starting', ...extra };
 }
 

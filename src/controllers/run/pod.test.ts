@@ -109,6 +109,13 @@ describe('the Pod of a run', () => {
     expect(pod.metadata.annotations?.['kubectl.kubernetes.io/default-container']).toBe('agent');
   });
 
+  it.each([
+    ['scripts alone', '- one\n- two', 'true'],
+    ['a fan-out', '- one\n- uses: tako/fan-out@v1\n  with: {event_type: built}', undefined],
+  ])('given steps with %s, then the Pod says whether they are scripts alone', (_, steps, onlyScripts) => {
+    expect(build({ steps }).metadata.annotations?.['tako.dev/only-scripts']).toBe(onlyScripts);
+  });
+
   it('given the time that is left, then Kubernetes ends the Pod a minute after it', () => {
     expect(build({ remainingSeconds: 90.2 }).spec.activeDeadlineSeconds).toBe(151);
     expect(build({ remainingSeconds: 90.2, retainSeconds: 600 }).spec.activeDeadlineSeconds).toBe(751);

@@ -72,6 +72,7 @@ export function buildPod(input: PodInput): Pod {
         [ANNOTATIONS.revision]: input.commit,
         [ANNOTATIONS.configDigest]: input.configDigest,
         ...(keepsPodWaiting(input.workflow.steps) ? { [ANNOTATIONS.keepsPod]: 'true' } : {}),
+        ...(input.workflow.steps.every(({ kind }) => kind === 'run') ? { [ANNOTATIONS.onlyScripts]: 'true' } : {}),
         'kubectl.kubernetes.io/default-container': input.containers[0]?.name ?? AGENT_CONTAINER,
       },
       finalizers: [TRACKING_FINALIZER],

@@ -72,6 +72,9 @@ export interface PodRefusal {
  */
 export const QUIET_START_MS = 5_000;
 
+/** The same for a run of scripts that has started: a little more than two relists of the kubelet. Milliseconds. */
+export const QUIET_RUN_MS = 3_000;
+
 /** When the run ends at the latest, milliseconds since the epoch. `startedMs` absent: it has not started. */
 export function deadlineOf(observation: WorkflowObservation, startedMs: number | undefined): number {
   const { run, repository, options } = observation;

@@ -80,6 +80,8 @@ export interface PodOptions {
   readonly finalizers?: string[];
   readonly claimed?: boolean;
   readonly cached?: boolean;
+  /** Whether all steps are scripts. */
+  readonly onlyScripts?: boolean;
 }
 
 /** A Pod of a run as the reflector projects it: just created unless the test says more. */
@@ -97,7 +99,10 @@ export function observedPod(options: PodOptions = {}): ObservedPod {
       creationTimestamp: at(createdAfter),
       ...(options.deletedAfter === undefined ? {} : { deletionTimestamp: at(options.deletedAfter) }),
       labels: { [LABELS.runUid]: metadata.uid, [LABELS.attempt]: String(attempt) },
-      annotations: { [ANNOTATIONS.revision]: COMMIT },
+      annotations: {
+        [ANNOTATIONS.revision]: COMMIT,
+        ...(options.onlyScripts === true ? { [ANNOTATIONS.onlyScripts]: 'true' } : {}),
+      },
       ownerReferences: [
         { apiVersion: API_VERSION, kind: 'TakoRun', name: metadata.name, uid: metadata.uid, controller: true },
       ],
