@@ -212,11 +212,11 @@ export const configSchema = z.object({
     .number()
     .min(1)
     .max(10_000)
-    .default(50)
+    .default(100)
     .describe(
       'Requests a second to the API server, on average and by each replica, for the locks of cache entries; besides those of TAKO_API_QPS.',
     ),
-  TAKO_LOCK_BURST: numberVariable(1, 10_000, 100, 'The same at once after a quiet time.'),
+  TAKO_LOCK_BURST: numberVariable(1, 10_000, 200, 'The same at once after a quiet time.'),
 });
 
 export type Config = z.infer<typeof configSchema>;
