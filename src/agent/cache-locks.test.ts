@@ -180,6 +180,38 @@ describe("the agent's locks on the cache", () => {
     expect(asked()[2]).toEqual({ kind: 'publish', url, id: asked()[0].id, commits: [commit], bytes: 1_000 });
   });
 
+  it('given a writer that publishes while the gateway is away, when the lock is lost meanwhile, then it learns that', async () => {
+    const { locks, clock, server } = await startLocks([writeGrant, 'hang'], { seconds: 90 });
+    const lock = await locks.acquire(url, { commit }, options());
+    const publishing = lock?.publish({ commits: [commit], bytes: 1 });
+    const failed = expect(publishing).rejects.toBeInstanceOf(LockLostError);
+    await until('it was sent', () => server.seen.length === 2);
+    await clock.advance(90_000);
+    await failed;
+  });
+
+  it('given a writer that publishes while the gateway is away, when it gives the lock back, then it does not publish any more', async () => {
+    const { locks, server, kinds } = await startLocks([writeGrant, 'hang']);
+    const lock = await locks.acquire(url, { commit }, options());
+    const failed = expect(lock?.publish({ commits: [commit], bytes: 1 })).rejects.toThrow();
+    await until('it was sent', () => server.seen.length === 2);
+    server.answers = [ok({})];
+    await lock?.release();
+    await failed;
+    await locks.close(5_000);
+    expect(kinds()).toEqual(['acquire', 'publish', 'release']);
+  });
+
+  it('given a lock that is lost, when it is given back, then the gateway is told all the same', async () => {
+    const { locks, clock, asked } = await startLocks([writeGrant, ok({ held: false }), ok({})]);
+    const lock = await locks.acquire(url, { commit }, options());
+    await clock.advance(60_000);
+    await until('it is lost', () => lock?.lost.aborted === true);
+    await lock?.release({ result: 'miss', fetchedBytes: 5 });
+    await locks.close(5_000);
+    expect(asked()[2]).toMatchObject({ kind: 'release', use: { result: 'miss', fetchedBytes: 5 } });
+  });
+
   it('given a writer that publishes and has lost its lock, then it learns it', async () => {
     const { locks } = await startLocks([writeGrant, ok({ held: false })]);
     const lock = await locks.acquire(url, { commit }, options());

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type CacheLock, type CacheLocks, type CacheUse, LockLostError } from '../cache/locks.ts';
 import type { Grant } from '../locks/types.ts';
-import type { LockName } from './contract.ts';
+import type { LockCalls, LockName } from './contract.ts';
 import type { GatewayClient } from './gateway-client.ts';
 import { messageOf } from './step-end.ts';
 import { startTimer } from './timer.ts';
@@ -90,18 +90,29 @@ export function createCacheLocks(options: AgentCacheLocksOptions): AgentCacheLoc
   /** @param asked when the request was sent that was granted: the lock is good for its time from then on at least */
   function hold(name: LockName, grant: Grant, asked: number): CacheLock {
     const lost = new AbortController();
+    /** Lost, or given back: there is nothing to ask any more. */
+    const over = new AbortController();
     let { mode, published } = grant;
     let cancelTimer = (): void => undefined;
 
     const end = (): void => {
       cancelTimer();
-      held.delete(name.id);
+      over.abort();
     };
     const lose = (why: string): LockLostError => {
       end();
       const error = new LockLostError(`the lock on the cache entry of ${name.url} is lost: ${why}`);
       lost.abort(error);
       return error;
+    };
+    const ask = async <Kind extends 'publish' | 'evict'>(kind: Kind, request: LockCalls[Kind]['request']) => {
+      lost.signal.throwIfAborted();
+      try {
+        return await gateway.lock(kind, request, over.signal);
+      } catch (error) {
+        lost.signal.throwIfAborted();
+        throw error;
+      }
     };
 
     const renewAfter = (good: number): void => {
@@ -110,14 +121,14 @@ export function createCacheLocks(options: AgentCacheLocksOptions): AgentCacheLoc
     };
     const renew = async (good: number): Promise<void> => {
       const now = monotonic();
-      const limit = limited(AbortSignal.any([lost.signal, closing.signal]), timer, good + seconds * 1_000 - now);
+      const limit = limited(over.signal, timer, good + seconds * 1_000 - now);
       try {
         const answer = await gateway.lock('renew', name, limit.signal);
-        if (!held.has(name.id)) return;
+        if (over.signal.aborted) return;
         if (answer.held) renewAfter(now);
         else lose('somebody else may have it');
       } catch (error) {
-        if (held.has(name.id)) lose(`it could not be renewed in time: ${messageOf(error)}`);
+        if (!over.signal.aborted) lose(`it could not be renewed in time: ${messageOf(error)}`);
       } finally {
         limit.cancel();
       }
@@ -133,21 +144,19 @@ export function createCacheLocks(options: AgentCacheLocksOptions): AgentCacheLoc
       },
       lost: lost.signal,
       async publish(generation) {
-        lost.signal.throwIfAborted();
-        const answer = await gateway.lock('publish', { ...name, ...generation }, lost.signal);
+        const answer = await ask('publish', { ...name, ...generation });
         if (!answer.held || answer.published === undefined) throw lose('it was taken away before the end');
         mode = 'read';
         published = answer.published;
         return published;
       },
       async evict() {
-        lost.signal.throwIfAborted();
-        const { held: still } = await gateway.lock('evict', name, lost.signal);
+        const { held: still } = await ask('evict', name);
         if (!still) throw lose('it was taken away before the end');
         published = undefined;
       },
       async release(use) {
-        if (!held.has(name.id)) return;
+        if (!held.delete(name.id)) return;
         end();
         giveBack(name, use);
       },
