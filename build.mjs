@@ -16,6 +16,8 @@ await build({
     operator: 'src/operator/main.ts',
     // src/evaluator/worker-thread.ts finds it beside the bundle by this name.
     'evaluator-worker': 'src/evaluator/worker.ts',
+    // What `tako cache verify` and `prune` run in a Pod.
+    'cache-maintenance': 'src/cli/maintenance/main.ts',
     // What src/cli/tako.mjs starts in an installed package.
     tako: 'src/cli/main.ts',
     // Makes the code cache of agent-program.cjs when the image is built.

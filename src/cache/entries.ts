@@ -47,7 +47,8 @@ async function urlOf(directory: string, hash: string | undefined): Promise<GitUr
   }
 }
 
-async function readEntry(directory: string, url: GitUrl): Promise<CacheEntry> {
+/** What one entry takes; nothing when it is not there. */
+export async function readEntry(directory: string, url: GitUrl): Promise<CacheEntry> {
   const sizes = new Map<number, number>();
   let used = 0;
   for (const file of await namesBelow(directory)) {

@@ -136,7 +136,7 @@ describe('making room', () => {
 
     await evictEntry({ directory: world.entryOf(of!), url: (await listEntries(world.root))[0]!.url }, { acquire });
 
-    expect(await readdir(world.entryOf(of!))).toEqual(['gen-90']);
+    expect(await readdir(world.entryOf(of!))).toEqual(['gen-90', 'url', 'used']);
   });
 
   test('given a lock service without an answer, then a signal ends the eviction, and nothing is removed', async () => {

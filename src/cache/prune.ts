@@ -52,14 +52,24 @@ export async function evictEntry(
   if (lock === undefined) return false;
   try {
     await within(lock.evict(), signal);
-    for (const one of await numberedDirectories(directory)) {
-      if (one.fence <= lock.fence) await rm(one.path, { recursive: true, force: true });
-    }
-    for (const name of ['used', 'url']) await rm(path.join(directory, name), { force: true });
-    // A writer that was paused may have left something since.
-    await rmdir(directory).catch(() => undefined);
+    await removeGenerations(directory, lock.fence);
     return true;
   } finally {
     await within(lock.release(), signal);
   }
+}
+
+/**
+ * Deletes the generations of an entry up to a number, finished or not, and the entry when nothing is left of it. Only for who holds, or held, the
+ * write lock with that number and has evicted the entry under it: from then on nobody is told to read what this removes.
+ */
+export async function removeGenerations(directory: string, fence: number): Promise<void> {
+  for (const one of await numberedDirectories(directory)) {
+    if (one.fence <= fence) await rm(one.path, { recursive: true, force: true });
+  }
+  // Whoever got the lock since has begun the entry anew.
+  if ((await numberedDirectories(directory)).length > 0) return;
+  for (const name of ['used', 'url']) await rm(path.join(directory, name), { force: true });
+  // A writer that was paused may have left something since.
+  await rmdir(directory).catch(() => undefined);
 }

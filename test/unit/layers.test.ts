@@ -19,8 +19,25 @@ interface Arrow {
  */
 const ARROWS: Readonly<Record<string, readonly Arrow[]>> = {
   cli: [
-    { to: 'locks', why: 'says who uses a cache entry' },
-    { to: 'workflow', why: 'names that were mistyped', only: ['workflow/nearest.ts'] },
+    {
+      to: 'controllers',
+      why: 'the claim of a cache, quantities, and when a Pod is over',
+      only: [
+        'controllers/cache/claim.ts',
+        'controllers/run/observed.ts',
+        'controllers/run/pod-state.ts',
+        'controllers/run/quantity.ts',
+      ],
+    },
+    { to: 'locks', why: 'locks of cache entries, which it takes itself' },
+    { to: 'cache', why: 'checks and removes entries, in a Pod of its own' },
+    { to: 'git', why: 'addresses of repositories', only: ['git/url.ts', 'git/errors.ts'] },
+    { to: 'agent', why: 'paths and users of a Pod with the cache', only: ['agent/contract.ts'] },
+    {
+      to: 'workflow',
+      why: 'names that were mistyped, durations',
+      only: ['workflow/nearest.ts', 'workflow/duration.ts'],
+    },
     { to: 'api', why: 'labels and annotations; the reference of the commands' },
     { to: 'kube', why: 'client, clock, errors' },
   ],

@@ -8,7 +8,7 @@ import {
 } from '../../../test/fixtures/git-server/git-server.mjs';
 import { type CommitDescription, createRepository } from '../../../test/fixtures/git-server/repositories.mjs';
 import { parseGitUrl } from '../../git/url.ts';
-import { createLockKeeper } from '../../locks/keeper.ts';
+import { createLockKeeper, type LockKeeper } from '../../locks/keeper.ts';
 import { emptyState, lockName, readLease } from '../../locks/lease.ts';
 import { createMemoryLeases } from '../../locks/testing/memory-leases.ts';
 import type { LockState } from '../../locks/types.ts';
@@ -43,6 +43,7 @@ export interface World {
   readonly server: GitServer;
   /** Of the cache volume. */
   readonly root: string;
+  readonly keeper: LockKeeper;
   /** What the runs have logged. */
   readonly logged: { readonly message: string; readonly fields: Record<string, unknown> | undefined }[];
   repository(commits: CommitDescription[], options?: { objectFormat?: 'sha256' }): Promise<ServedRepository>;
@@ -78,6 +79,7 @@ export async function createWorld(options: Partial<GitServerOptions> = {}): Prom
   const world: World = {
     server,
     root,
+    keeper,
     logged,
     async repository(commits, { objectFormat } = {}) {
       const name = `acme/r${repositories++}.git`;

@@ -1,14 +1,15 @@
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { ANNOTATIONS } from '../../../src/api/meta.ts';
 import { EXIT } from '../../../src/cli/exit.ts';
+import { takoWith } from '../../../src/cli/testing/io.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import { leases } from '../../../src/kube/objects.ts';
 import { createLockKeeper } from '../../../src/locks/keeper.ts';
 import { lockName } from '../../../src/locks/lease.ts';
+import { accountIn } from '../../fixtures/account.ts';
 import { until } from '../../fixtures/until.ts';
 import { createNamespace, testClient } from '../fixture.ts';
 import { bindRole, installPolicies } from '../people.ts';
-import { accountIn, takoWith } from './people.ts';
 
 const CORE = 'https://git.example.com/acme/core-lib.git';
 const APP = 'https://git.example.com/acme/app-one.git';

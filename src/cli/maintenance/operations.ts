@@ -1,0 +1,35 @@
+import { listEntries, readEntry } from '../../cache/entries.ts';
+import { entryDirectory, generationDirectory } from '../../cache/layout.ts';
+import { removeGenerations } from '../../cache/prune.ts';
+import { verifyGeneration } from '../../cache/verify.ts';
+import { parseGitUrl } from '../../git/url.ts';
+import type { Operations } from './serve.ts';
+
+/** What is done on a volume that is mounted at `root`. */
+export function operationsOn(root: string): Operations {
+  return {
+    async scan() {
+      const entries = await listEntries(root);
+      return {
+        entries: entries.map(({ url, bytes, used, generations }) => ({
+          url: url.href,
+          bytes,
+          highestFence: Math.max(0, ...generations.map(({ fence }) => fence)),
+          used: used.toISOString(),
+        })),
+      };
+    },
+    async verify({ url, fence, commits }) {
+      const generation = generationDirectory(entryDirectory(root, parseGitUrl(url)), fence);
+      return { problems: await verifyGeneration(generation, { url, fence, commits }) };
+    },
+    async remove({ url, fence }) {
+      const parsed = parseGitUrl(url);
+      const directory = entryDirectory(root, parsed);
+      const { bytes: before } = await readEntry(directory, parsed);
+      await removeGenerations(directory, fence);
+      const { bytes: after } = await readEntry(directory, parsed);
+      return { freedBytes: before - after };
+    },
+  };
+}
