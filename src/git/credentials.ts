@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import os from 'node:os';
 import path from 'node:path';
 import { GitError } from './errors.ts';
-import { runGit } from './git.ts';
+import { programOfGit } from './exec-path.ts';
 import type { GitUrl } from './url.ts';
 
 /**
@@ -129,9 +129,8 @@ async function httpAccess(url: GitUrl, given: boolean, values: CredentialValues,
  * asked for it: seen in 2.39), which no redirect can. git's other programs are part of git itself.
  */
 async function onlyTransport(url: GitUrl, files: PrivateFiles): Promise<string> {
-  const { stdout } = await runGit(['--exec-path']);
   const program = `git-remote-${url.scheme}`;
-  return path.dirname(await files.link(program, path.join(stdout.toString('utf8').trim(), program)));
+  return path.dirname(await files.link(program, await programOfGit(program)));
 }
 
 async function sshAccess(url: GitUrl, given: boolean, values: CredentialValues, files: PrivateFiles): Promise<Access> {

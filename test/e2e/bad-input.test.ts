@@ -161,6 +161,12 @@ describe.concurrent('a repository that cannot be used', () => {
       'InvalidConfig',
       'relative to the repository',
     ],
+    [
+      'a directory that git would take for its own',
+      { ...WORKFLOWS, files: { '.git/hooks/post-checkout': { content: '#!/bin/sh\n', executable: true } } },
+      'UnsafeRepository',
+      'hasDotgit',
+    ],
     ['a branch that is not there', { spec: { ref: { branch: 'nowhere' } } }, 'RefNotFound', 'nowhere'],
     ['a Secret that does not exist', { spec: { secretRef: { name: 'absent' } } }, 'InvalidCredentials', 'absent'],
   ] as const)('given %s, then it is Stalled and says why', async ([, content, reason, words], { tako }) => {
@@ -230,6 +236,58 @@ describe.concurrent('a repository that cannot be used', () => {
     } finally {
       await server.close();
     }
+  });
+});
+
+describe.concurrent('a commit that cannot be checked out', () => {
+  // The operator sees none of it: it has the server leave out what is not beside tako.yml, or beyond its size.
+  test.for([
+    ['a .git further down', { 'a/b/.GIT/config': 'x' }, 'hasDotgit'],
+    [
+      'a symbolic link with a target of 5,000 bytes',
+      { link: { symlink: 'x'.repeat(5_000) } },
+      'a target of 5000 bytes',
+    ],
+    ['a name that no file system takes', { ['x'.repeat(300)]: 'x' }, 'a name of more than 255 bytes'],
+    [
+      'more than its workspace holds, in a pack of a hundredth of it',
+      { zeros: Buffer.alloc(40 * 1024 * 1024) },
+      'which is what the workspace holds',
+    ],
+  ] as const)('given %s, then no step runs, and the run says why', async ([, files, words], { tako }) => {
+    await tako.repository('app', { workflows: { release: { steps: ['touch ran'] } }, files });
+
+    const run = await tako.run({
+      workflow: { repositoryRef: { name: 'app' }, name: 'release' },
+      workspace: { emptyDir: { sizeLimit: '32Mi' } },
+    });
+
+    const ended = await run.ended();
+    expect(outcome(ended)).toMatchObject({
+      phase: 'Failed',
+      errorType: 'execution_failed',
+      reason: 'CheckoutFailed',
+      message: expect.stringContaining(words),
+    });
+    expect(ended.status?.steps ?? []).toEqual([]);
+    await run.event('CheckoutFailed');
+    await run.podsReleased();
+  });
+
+  test('given links to what the agent has, then only a step follows them, and finds nothing', async ({ tako }) => {
+    await tako.repository('app', {
+      workflows: { look: { steps: ['for link in *-link; do test ! -s $link || exit 1; done'] } },
+      files: {
+        'token-link': { symlink: '/tako/token/token' },
+        'credentials-link': { symlink: '/tako/git-credentials/password' },
+        'state-link': { symlink: '/tako/state/git/config' },
+        'up-link': { symlink: '../tako/state' },
+      },
+    });
+
+    const run = await tako.run({ workflow: { repositoryRef: { name: 'app' }, name: 'look' } });
+
+    expect(outcome(await run.ended())).toMatchObject({ phase: 'Succeeded' });
   });
 });
 
