@@ -209,7 +209,7 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
         return 'conflict';
       }
       for (const event of applied.events) report(event);
-      looks.reset();
+      if (applied.events.length > 0) looks.reset();
     } else if (isCached && applied.answers.some(one => !isWaiting(one))) {
       record.outdate();
       return cycle();
