@@ -166,6 +166,9 @@ async function write({ session, request, deadline }: CachedRun, lock: CacheLock)
   const { cache, url, gitDirectory, commit, description, limits, signal } = request;
   const entry = entryDirectory(cache.root, url);
   const { log } = cache;
+  // Somebody has deleted the Lease while this run waited for it, and it counts anew: a run that was paused may remove what is below its own number.
+  const highest = await highestFence(entry);
+  if (highest >= lock.fence) throw new BrokenGenerationError(`the lock counts ${lock.fence}, but ${highest} is there`);
   const publishMs = Math.max(0, Math.min(PUBLISH_MS, Math.round((deadline - performance.now()) * WAITING_SHARE)));
   const written = await writeGeneration({ session, commit, description, limits, entry, lock, signal, publishMs, log });
   await removeOlder(entry, lock.fence);

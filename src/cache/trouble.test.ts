@@ -262,6 +262,25 @@ describe('a lock that is lost', () => {
     expect(await generations()).toEqual(['gen-3']);
   });
 
+  test('given a Lease that was deleted while a run waited for it, then a number below what is there is not used', async () => {
+    await run(0);
+    await run(1);
+    world.deleteLease(of);
+    const locks = world.locksOf('patient');
+    let asked = 0;
+    const result = await run(2, {
+      locks: {
+        // It had asked before there was anything on the volume.
+        acquire: (url, want, options) =>
+          locks.acquire(url, want, { ...options, seenFence: asked++ === 0 ? 0 : options.seenFence }),
+      },
+    });
+
+    expect(result.use.result).toBe('miss');
+    expect(published()?.fence).toBe(3);
+    expect(await generations()).toEqual(['gen-3']);
+  });
+
   test('given what a dead writer left, then it goes with the next publication, and what a newer one writes stays', async () => {
     await run(0);
     await mkdir(`${world.entryOf(of)}/tmp-1/git`, { recursive: true });
