@@ -168,11 +168,14 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
     }
   };
 
+  /** Whether it is time to give this answer. */
+  const isDue = (given: Answer, { answerAtMs }: Request): boolean =>
+    !isWaiting(given) || clock.monotonic() >= answerAtMs;
+
   const answer = (batch: readonly Request[], answers: readonly Answer[]): void => {
     for (const [index, request] of batch.entries()) {
       const given = answers[index]!;
-      if (isWaiting(given) && clock.monotonic() < request.answerAtMs) continue;
-      request.settle(given);
+      if (isDue(given, request)) request.settle(given);
     }
   };
 
@@ -188,10 +191,11 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
 
   /** Decides and writes once. `conflict`: somebody else was faster. `gathering`: it is written with what comes next. */
   const cycle = async (): Promise<'done' | 'gathering' | 'conflict'> => {
+    // Taken before the read: what comes while it is on its way may be younger than what it gives.
+    const batch = [...requests];
     const { known } = record;
     const isCached = known !== undefined && clock.monotonic() - known.seenAtMs < STALE_MS;
     const snapshot = isCached ? known : await record.read();
-    const batch = [...requests];
     const state = stateOf(snapshot);
     if ('problem' in state) {
       answer(
@@ -210,7 +214,7 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
       }
       for (const event of applied.events) report(event);
       if (applied.events.length > 0) looks.reset();
-    } else if (isCached && applied.answers.some(one => !isWaiting(one))) {
+    } else if (isCached && applied.answers.some((one, index) => isDue(one, batch[index]!))) {
       record.outdate();
       return cycle();
     }

@@ -330,3 +330,23 @@ test('given locks that nobody asks about for long, then they are forgotten, and 
 function forbidden(): ApiError {
   return new ApiError({ class: 'forbidden', code: 403, reason: 'Forbidden', message: 'not yours' });
 }
+
+test('given a read that is answered late, then what was asked meanwhile is not answered from it', async () => {
+  const gates: Promise<void>[] = [];
+  const leases = createMemoryLeases({ delay: async () => gates.shift() });
+  const { create, clock } = setUp({ leases });
+  const [slow, other] = [create(), create()];
+  await other.acquire(request('a', 'read'));
+  // The request goes through at once, the answer stays on its way.
+  let open = (): void => {};
+  gates.push(Promise.resolve(), new Promise(resolve => (open = resolve)));
+  const first = slow.renew(ref('nobody'));
+  await settled();
+  await other.acquire(request('b', 'read'));
+  const second = slow.renew(ref('b'));
+  await settled();
+  open();
+  await clock.advance(1_000);
+  expect(await first).toEqual({ held: false });
+  expect(await second).toMatchObject({ held: true });
+});

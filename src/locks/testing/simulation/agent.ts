@@ -63,6 +63,7 @@ async function useLock(agent: Agent, id: string, want: Want, world: AgentWorld):
   const seenFence = world.tellsFences ? volume.highest() : 0;
   const ask: Ask = (kind, call) => askUntilAnswered(agent, id, kind, call, world);
   const grant = await acquire({ ...ref, want, holder: agent.owner, seconds: LOCK_SECONDS, seenFence }, ask, world);
+  const askedMs = grant.signMs;
   /** The last sign of life that a keeper certainly has. */
   let signMs = grant.signMs;
   let mode: LockMode = grant.mode;
@@ -70,7 +71,7 @@ async function useLock(agent: Agent, id: string, want: Want, world: AgentWorld):
 
   const end = (): void => {
     const untilMs = Math.min(time.nowMs, signMs + LOCK_SECONDS * 1_000, agent.death?.atMs ?? Number.POSITIVE_INFINITY);
-    world.tenures.push({ repository, id, mode, fromMs, untilMs });
+    world.tenures.push({ repository, id, mode, askedMs, fromMs, untilMs });
   };
   /** Works for so long and renews on the way. False: the lock is lost. */
   const work = async (ms: number): Promise<boolean> => {
@@ -113,9 +114,9 @@ async function useLock(agent: Agent, id: string, want: Want, world: AgentWorld):
       signMs = invokedMs;
       fromMs = time.nowMs;
       mode = 'read';
-      if (volume.highest() > grant.fence) {
+      if (volume.publish(grant.fence) > grant.fence) {
         world.collisions.push(
-          `${repository}: ${id} published ${grant.fence}, which whoever published ${volume.highest()} deletes`,
+          `${repository}: ${id} published ${grant.fence}, which whoever published a later one deletes`,
         );
       }
       volume.deleteBelow(grant.fence);

@@ -29,6 +29,8 @@ export interface Tenure {
   readonly repository: string;
   readonly id: string;
   readonly mode: LockMode;
+  /** When the request was made that may have been granted first. */
+  readonly askedMs: number;
   readonly fromMs: number;
   readonly untilMs: number;
 }

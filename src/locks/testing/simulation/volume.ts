@@ -6,11 +6,14 @@ export interface Volume {
   finish(fence: number, writer: string): boolean;
   /** Who wrote it; undefined when it is not there. */
   writerOf(fence: number): string | undefined;
+  /** Notes that it is published; the highest that ever was. */
+  publish(fence: number): number;
   deleteBelow(fence: number): void;
 }
 
 export function createVolume(): Volume {
   const generations = new Map<number, string>();
+  let published = 0;
   return {
     highest: () => Math.max(0, ...generations.keys()),
     finish: (fence, writer) => {
@@ -19,6 +22,10 @@ export function createVolume(): Volume {
       return true;
     },
     writerOf: fence => generations.get(fence),
+    publish: fence => {
+      published = Math.max(published, fence);
+      return published;
+    },
     deleteBelow: fence => {
       for (const one of generations.keys()) if (one < fence) generations.delete(one);
     },

@@ -34,8 +34,8 @@ const NAMESPACE = 'team';
 const GATEWAYS = 3;
 /** Agents come within this time, milliseconds. */
 const ARRIVALS_MS = 15 * 60_000;
-/** Whoever is not done by then, milliseconds, starves. */
-const LIMIT_MS = 48 * 3_600_000;
+/** Whoever is not done by then, milliseconds, starves: the longest histories take 4 hours. */
+const LIMIT_MS = 12 * 3_600_000;
 
 const ANSWERED = new Error('there is an answer');
 
@@ -175,7 +175,7 @@ export async function simulate(options: SimulationOptions): Promise<History> {
     // Whoever deletes the record takes the lock from all.
     tenures: world.tenures.map(tenure => ({
       ...tenure,
-      untilMs: Math.min(tenure.untilMs, ...deletions.get(tenure.repository)!.filter(atMs => atMs >= tenure.fromMs)),
+      untilMs: Math.min(tenure.untilMs, ...deletions.get(tenure.repository)!.filter(atMs => atMs >= tenure.askedMs)),
     })),
     readings: world.readings,
     collisions: world.collisions,
