@@ -42,7 +42,7 @@ export interface Agent {
   /** Its process ends then, and its Pod with it, or stays and is silent. Undefined: it does not. */
   readonly death: { readonly atMs: number; readonly kind: 'gone' | 'silent' } | undefined;
   readonly wants: readonly Want[];
-  /** With every lock it sleeps once, longer than it may be silent, and goes on as if nothing had been. */
+  /** With the first lock for each thing that it wants it sleeps, longer than it may be silent, and goes on as if nothing had been. */
   readonly isSleepy: boolean;
 }
 
@@ -50,7 +50,11 @@ export interface Agent {
 export async function live(agent: Agent, world: AgentWorld): Promise<void> {
   let serial = 0;
   for (const want of agent.wants) {
-    while (!(await useLock(agent, `${agent.name}-${serial++}`, want, world))) await pause(agent, world, 1_000);
+    let { isSleepy } = agent;
+    while (!(await useLock({ ...agent, isSleepy }, `${agent.name}-${serial++}`, want, world))) {
+      isSleepy = false;
+      await pause(agent, world, 1_000);
+    }
   }
 }
 
@@ -87,7 +91,7 @@ async function useLock(agent: Agent, id: string, want: Want, world: AgentWorld):
   const read = (fence: number | undefined): void => {
     const isMine = time.nowMs < signMs + LOCK_SECONDS * 1_000;
     if (fence === undefined || !isMine) return;
-    world.readings.push({ repository, id, fence, writer: volume.writerOf(fence), atMs: time.nowMs });
+    world.readings.push({ repository, id, fence, writer: volume.writerOf(fence), askedMs, atMs: time.nowMs });
   };
   const giveBack = async (): Promise<void> => {
     world.freeFromMs.set(id, time.nowMs);

@@ -42,6 +42,8 @@ export interface Reading {
   readonly fence: number;
   /** Who wrote what was found there; undefined: there was nothing, or half of it. */
   readonly writer: string | undefined;
+  /** As of its tenure. */
+  readonly askedMs: number;
   readonly atMs: number;
 }
 

@@ -168,16 +168,15 @@ export async function simulate(options: SimulationOptions): Promise<History> {
 
   await time.run(() => running === 0 || failure !== undefined, LIMIT_MS);
   if (failure !== undefined) throw failure;
+  const deletedMs = ({ repository, askedMs }: { repository: string; askedMs: number }): number =>
+    Math.min(...deletions.get(repository)!.filter(atMs => atMs >= askedMs));
   const deaths = new Map(agents.map(({ name, death }) => [name, death?.kind === 'gone' ? death.atMs : undefined]));
   return {
     versions,
     calls: world.calls,
     // Whoever deletes the record takes the lock from all.
-    tenures: world.tenures.map(tenure => ({
-      ...tenure,
-      untilMs: Math.min(tenure.untilMs, ...deletions.get(tenure.repository)!.filter(atMs => atMs >= tenure.askedMs)),
-    })),
-    readings: world.readings,
+    tenures: world.tenures.map(tenure => ({ ...tenure, untilMs: Math.min(tenure.untilMs, deletedMs(tenure)) })),
+    readings: world.readings.filter(reading => reading.atMs < deletedMs(reading)),
     collisions: world.collisions,
     freeFromMs: id => {
       const never = Number.POSITIVE_INFINITY;
