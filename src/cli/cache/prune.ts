@@ -27,7 +27,7 @@ interface VolumeEntry extends Candidate {
 }
 
 /** What became of an entry that was to go. */
-interface Outcome {
+export interface Outcome {
   readonly repository: string;
   readonly bytes: number;
   readonly lastUsed: string;
@@ -79,7 +79,7 @@ export const pruneCommand = defineCommand({
           return await removeAll(planned, session, locks, io);
         },
       );
-      report(outcomes ?? [], { namespace, dryRun, asJson: values.output === 'json' }, io);
+      reportOutcomes(outcomes ?? [], { namespace, dryRun, asJson: values.output === 'json' }, io);
       return EXIT.ok;
     });
   },
@@ -164,7 +164,12 @@ interface ReportOptions {
   readonly asJson: boolean;
 }
 
-function report(outcomes: readonly Outcome[], { namespace, dryRun, asJson }: ReportOptions, io: Io): void {
+/** The result on standard output, and the sum of it on standard error. */
+export function reportOutcomes(
+  outcomes: readonly Outcome[],
+  { namespace, dryRun, asJson }: ReportOptions,
+  io: Io,
+): void {
   const freedBytes = outcomes.reduce((sum, one) => sum + one.freedBytes, 0);
   if (asJson) {
     io.out(json({ namespace, dryRun, entries: outcomes, freedBytes }));

@@ -10,7 +10,7 @@ import type { Session } from './session.ts';
 import { POD_OPTIONS, workOnVolume } from './work-on-volume.ts';
 
 /** What became of an entry. */
-interface Verdict {
+export interface Verdict {
   readonly repository: string;
   readonly generation: number;
   readonly commits: number;
@@ -65,7 +65,7 @@ export const verifyCommand = defineCommand({
                 io,
               ),
             );
-      report(verdicts ?? [], namespace, values.output === 'json', io);
+      reportVerdicts(verdicts ?? [], namespace, values.output === 'json', io);
       return verdicts?.some(({ result }) => result === 'broken') === true ? EXIT.finding : EXIT.ok;
     });
   },
@@ -109,7 +109,8 @@ async function verifyOne({ state }: Entry, session: Session, locks: CommandLocks
   return locked.kind === 'done' ? locked.value : { ...facts(), result: 'skipped', reasons: [locked.reason] };
 }
 
-function report(verdicts: readonly Verdict[], namespace: string, asJson: boolean, io: Io): void {
+/** The result on standard output, and what to do about it on standard error. */
+export function reportVerdicts(verdicts: readonly Verdict[], namespace: string, asJson: boolean, io: Io): void {
   if (asJson) {
     io.out(json({ namespace, entries: verdicts }));
   } else if (verdicts.length > 0) {
