@@ -1,4 +1,4 @@
-import { chmod, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, readdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createWorld, type ServedRepository, type World } from '../../cache/testing/world.ts';
@@ -54,7 +54,7 @@ async function breakPack(of: ServedRepository): Promise<void> {
 }
 
 const prune = async (entries?: readonly ServedRepository[]) => {
-  const found = await volumeEntries(session, new Map());
+  const found = await volumeEntries(session);
   const urls = new Set(entries?.map(({ url }) => url));
   const planned = planPrune(found, { all: entries === undefined, repositories: urls }, new Date());
   return removeAll(planned, session, locks, recordedIo());
@@ -164,21 +164,19 @@ describe('removing entries', () => {
   test('given the volume cannot be written, then the error comes through, and the lock is given back', async () => {
     const one = await cached();
     const refusing: Session = { ...session, remove: () => Promise.reject(new Error('EROFS')) };
-    const planned = planPrune(
-      await volumeEntries(session, new Map()),
-      { all: true, repositories: new Set() },
-      new Date(),
-    );
+    const planned = planPrune(await volumeEntries(session), { all: true, repositories: new Set() }, new Date());
     await expect(removeAll(planned, refusing, locks, recordedIo())).rejects.toThrow('EROFS');
     expect(world.lockState(one).holders).toEqual([]);
   });
 
-  test('given the lock was taken later than any file was written, then that is the last use', async () => {
+  test('given a check, then it does not count as a use', async () => {
     const one = await cached();
-    const later = new Date(Date.now() + 60_000);
-    expect(await volumeEntries(session, new Map([[one.url, later]]))).toMatchObject([{ used: later }]);
-    await rm(world.entryOf(one), { recursive: true });
-    expect(await volumeEntries(session, new Map([[one.url, later]]))).toEqual([]);
+    const longAgo = new Date(Date.now() - 10 * 86_400_000);
+    const names = await readdir(world.entryOf(one), { recursive: true });
+    for (const name of names) await utimes(path.join(world.entryOf(one), name), longAgo, longAgo);
+    expect(await verifyAll([entryOf(one)], session, locks, recordedIo())).toMatchObject([{ result: 'good' }]);
+    const policy = { all: false, repositories: new Set<string>(), olderThanMs: 7 * 86_400_000 };
+    expect(planPrune(await volumeEntries(session), policy, new Date())).toHaveLength(1);
   });
 });
 

@@ -9,7 +9,7 @@ export const lsCommand = defineCommand({
   name: 'ls',
   summary: 'Lists cached repositories, and who uses them',
   description: [
-    'Lists the cached copies of repositories in a namespace: which generation is in use, how many commits it holds, how large it is, when it was last used, and which runs read or write it.',
+    'Lists the cached copies of repositories in a namespace: which generation is in use, how many commits it holds, how large it is, when its lock was last taken, and which runs read or write it.',
     'All of that stands in Leases: it needs nothing but the right to list those, and disturbs nobody. Whether the files are good is what `tako cache verify` looks at.',
   ],
   options: {

@@ -5,7 +5,6 @@ import { ageOption, sizeOption } from '../options.ts';
 import { age, bytes, json, table } from '../output.ts';
 import { type CommandLocks, createCommandKeeper, createCommandLocks } from './locks.ts';
 import { type Candidate, type Planned, type PrunePolicy, planPrune } from './plan-prune.ts';
-import { readEntries } from './read-entries.ts';
 import { missing, REPOSITORY_OPTION, repositoriesOption } from './repositories.ts';
 import type { Session } from './session.ts';
 import { POD_OPTIONS, workOnVolume } from './work-on-volume.ts';
@@ -66,7 +65,7 @@ export const pruneCommand = defineCommand({
       const outcomes = await workOnVolume(
         { connection, io, values, command: 'prune', readOnly: dryRun },
         async ({ session, holder }) => {
-          const entries = await volumeEntries(session, await lastUses(connection, io));
+          const entries = await volumeEntries(session);
           for (const url of missing(
             policy.repositories,
             entries.map(entry => entry.url),
@@ -96,23 +95,10 @@ function policyOf(values: Values<typeof POLICY_OPTIONS>): PrunePolicy {
   return { all, repositories, olderThanMs, maxBytes };
 }
 
-/** When each repository's lock was last taken: readers on a volume where times of files are not kept are known by that. */
-async function lastUses(
-  { client, namespace }: Parameters<typeof workOnVolume>[0]['connection'],
-  io: Io,
-): Promise<Map<string, Date>> {
-  const entries = await readEntries(client, namespace, io);
-  return new Map(entries.map(({ state }) => [state.url, new Date(state.used)]));
-}
-
-/** What is on the volume, with the last use that either its files or the lock tell. */
-export async function volumeEntries(session: Session, uses: ReadonlyMap<string, Date>): Promise<VolumeEntry[]> {
+/** What is on the volume. The last use is what its files tell: the lock was also taken to check it. */
+export async function volumeEntries(session: Session): Promise<VolumeEntry[]> {
   const { entries } = await session.scan();
-  return entries.map(({ url, bytes: size, highestFence, used }) => {
-    const onVolume = new Date(used);
-    const locked = uses.get(url);
-    return { url, bytes: size, highestFence, used: locked !== undefined && locked > onVolume ? locked : onVolume };
-  });
+  return entries.map(({ used, ...entry }) => ({ ...entry, used: new Date(used) }));
 }
 
 /** One after the other, each under a lock of its own. */
