@@ -16,7 +16,9 @@ import { parseGitUrl } from '../../src/git/url.ts';
 import { systemClock } from '../../src/kube/clock.ts';
 import { matchLabels, persistentVolumeClaims, pods } from '../../src/kube/objects.ts';
 import type { LockOwner } from '../../src/locks/types.ts';
+import { accountIn } from '../fixtures/account.ts';
 import { createRepository } from '../fixtures/git-server/repositories.mjs';
+import { bindRole } from '../integration/people.ts';
 import { type Tako, test } from './fixture/tako.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
@@ -108,15 +110,23 @@ async function cacheWithTwo(tako: Tako): Promise<Cached> {
   };
 }
 
-/** `tako ARGUMENTS -n NAMESPACE` as a program of its own. */
-async function takoIn({ namespace, world, image }: Tako, ...args: string[]) {
-  const command = [path.join(ROOT, 'src/cli/tako.mjs'), ...args, '-n', namespace];
-  if (args[1] !== 'ls') command.push('--image', image);
-  const options = { env: { ...process.env, KUBECONFIG: world.cluster.kubeconfigPath } };
-  return promisify(execFile)(process.execPath, command, options).then(
-    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-    (error: { code: number; stdout: string; stderr: string }) => error,
-  );
+type Person = (...args: string[]) => Promise<{ code: number; stdout: string; stderr: string }>;
+
+/** Somebody who has no rights but those of the roles for it, and runs `tako ARGUMENTS -n NAMESPACE` as a program of its own. */
+async function maintainer({ namespace, world, wait }: Tako): Promise<Person> {
+  const { kubeconfig, user } = await accountIn(world.client, namespace);
+  await bindRole(world.client, namespace, 'tako-cache-maintainer', user);
+  await bindRole(world.client, 'tako-system', 'tako-image-viewer', user, 'Role');
+  const person: Person = (...args) => {
+    const command = [path.join(ROOT, 'src/cli/tako.mjs'), ...args, '-n', namespace, '--kubeconfig', kubeconfig];
+    return promisify(execFile)(process.execPath, command).then(
+      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+      (error: { code: number; stdout: string; stderr: string }) => error,
+    );
+  };
+  const counts = async () => ((await person('cache', 'ls')).code === EXIT.ok ? true : undefined);
+  await wait('the roles to count', counts, EXECUTE_MS);
+  return person;
 }
 
 const cells = (text: string) =>
@@ -131,12 +141,13 @@ describe('tako cache', () => {
     tako,
   }) => {
     const { core, app, holder, sh } = await cacheWithTwo(tako);
-    expect(cells((await takoIn(tako, 'cache', 'ls')).stdout)).toEqual([
+    const person = await maintainer(tako);
+    expect(cells((await person('cache', 'ls')).stdout)).toEqual([
       [app, '1', '1', expect.stringMatching(/Ki|B$/), expect.stringMatching(/ago$/), '-'],
       [core, '1', '1', expect.stringMatching(/Ki|B$/), expect.stringMatching(/ago$/), '-'],
     ]);
 
-    const good = await takoIn(tako, 'cache', 'verify', '-o', 'json');
+    const good = await person('cache', 'verify', '-o', 'json');
     expect(good, good.stderr).toMatchObject({ code: EXIT.ok });
     expect(JSON.parse(good.stdout)).toMatchObject({
       entries: [
@@ -146,7 +157,7 @@ describe('tako cache', () => {
     });
 
     await sh('for f in /cache/*/*core-lib*/gen-1/git/objects/pack/*.pack; do chmod u+w $f; printf x >> $f; done');
-    const bad = await takoIn(tako, 'cache', 'verify');
+    const bad = await person('cache', 'verify');
     expect(bad, bad.stderr).toMatchObject({ code: EXIT.finding });
     expect(cells(bad.stdout).map(row => [row[0], row[4]])).toEqual([
       [app, 'good'],
@@ -157,7 +168,7 @@ describe('tako cache', () => {
     const keeper = createCommandKeeper(tako.world.client, { clock: systemClock, random: Math.random });
     const reading = { namespace: tako.namespace, url: app, id: 'reading' };
     expect(await keeper.acquire({ ...reading, want: { mode: 'read' }, holder })).toMatchObject({ state: 'granted' });
-    const pruned = await takoIn(tako, 'cache', 'prune', '--all', '-o', 'json');
+    const pruned = await person('cache', 'prune', '--all', '-o', 'json');
     expect(pruned, pruned.stderr).toMatchObject({ code: EXIT.ok });
     const { entries, freedBytes } = JSON.parse(pruned.stdout) as { entries: object[]; freedBytes: number };
     expect(freedBytes).toBeGreaterThan(0);
@@ -172,14 +183,14 @@ describe('tako cache', () => {
     expect(await sh('ls /cache/*')).not.toContain('core-lib');
 
     await keeper.release(reading);
-    const planned = await takoIn(tako, 'cache', 'prune', '--max-size', '0', '--dry-run');
+    const planned = await person('cache', 'prune', '--max-size', '0', '--dry-run');
     expect(cells(planned.stdout)).toEqual([
       [app, expect.anything(), expect.anything(), 'would be removed (--max-size)'],
     ]);
-    const rest = await takoIn(tako, 'cache', 'prune', '--max-size', '0');
+    const rest = await person('cache', 'prune', '--max-size', '0');
     expect(rest, rest.stderr).toMatchObject({ code: EXIT.ok });
     expect(await sh('find /cache -name "gen-*"')).toBe('');
-    expect((await takoIn(tako, 'cache', 'ls')).stderr).toBe(`Nothing is cached in namespace ${tako.namespace}.\n`);
+    expect((await person('cache', 'ls')).stderr).toBe(`Nothing is cached in namespace ${tako.namespace}.\n`);
     await tako.wait('the Pods of the commands to be gone', () => maintenancePods(tako).then(none), EXECUTE_MS);
   });
 
@@ -187,6 +198,7 @@ describe('tako cache', () => {
     tako,
   }) => {
     const { app } = await cacheWithTwo(tako);
+    const person = await maintainer(tako);
     const program = path.join(import.meta.dirname, 'fixture/hold-cache-lock.ts');
     const child = spawn(process.execPath, [program, tako.namespace, tako.image, app], {
       env: { ...process.env, KUBECONFIG: tako.world.cluster.kubeconfigPath },
@@ -199,7 +211,7 @@ describe('tako cache', () => {
     const phase = async () => (await tako.kubectl('get', 'pod', pod, '-o', 'jsonpath={.status.phase}')).trim();
     await tako.wait('its Pod to end', async () => ((await phase()) === 'Succeeded' ? true : undefined), EXECUTE_MS);
 
-    const pruned = await takoIn(tako, 'cache', 'prune', '--repository', app);
+    const pruned = await person('cache', 'prune', '--repository', app);
     expect(pruned, pruned.stderr).toMatchObject({ code: EXIT.ok });
     expect(pruned.stdout).toMatch(/removed \(--repository\)/);
     await tako.wait('both Pods to be gone', () => maintenancePods(tako).then(none), EXECUTE_MS);

@@ -46,13 +46,19 @@ export function clientAs(user: string): KubeClient {
   return createKubeClient({ ...config, authenticate }, { qps: 1_000, burst: 1_000 });
 }
 
-/** Gives a ClusterRole in a namespace to a user; it counts some moments later. */
-export async function bindRole(admin: KubeClient, namespace: string, role: string, user: string): Promise<void> {
+/** Gives a role in a namespace to a user; it counts some moments later. */
+export async function bindRole(
+  admin: KubeClient,
+  namespace: string,
+  role: string,
+  user: string,
+  kind: 'ClusterRole' | 'Role' = 'ClusterRole',
+): Promise<void> {
   await admin.create(roleBindings, {
     apiVersion: `${RBAC}/v1`,
     kind: 'RoleBinding',
     metadata: { generateName: `${role}-`, namespace },
-    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: role },
+    roleRef: { apiGroup: RBAC, kind, name: role },
     subjects: [{ kind: 'User', apiGroup: RBAC, name: user }],
   });
 }
