@@ -46,6 +46,16 @@ const CHILDREN = 20;
 const fetches = ({ requests }: GitServer) => requests.filter(({ command }) => command === 'fetch').length;
 const workflowOf = (name: string) => ({ workflow: { repositoryRef: { name }, name: 'main' } });
 
+/** What an agent is held to, KiB. */
+const AGENT_KIB = 80 * 1_024;
+
+/** The VmHWM that the agent of a Pod has reported, KiB. */
+function residentKiB(pod: LivePod): number {
+  const agent = pod.status?.containerStatuses?.find(({ name }) => name === 'agent');
+  const { rssKiB } = JSON.parse(agent?.state?.terminated?.message ?? '{}') as { rssKiB?: number };
+  return rssKiB ?? Number.NaN;
+}
+
 /** A repository with files of several kinds, and a list of their checksums. */
 const FILES = {
   'src/main.c': `int main(void) { return 0; }\n${'/* padding */\n'.repeat(5_000)}`,
@@ -117,6 +127,11 @@ cat mine src/main.c`;
     const [lock, ...others] = await locksOf(tako);
     expect(others).toEqual([]);
     expect(lock?.state).toMatchObject({ holders: [], queue: [], published: { commits: [expect.any(String)] } });
+
+    await Promise.all(event.children().map(child => child.podsReleased()));
+    const resident = event.children().flatMap(child => child.pods().map(residentKiB));
+    expect(resident).toHaveLength(CHILDREN);
+    expect(Math.max(...resident)).toBeLessThan(AGENT_KIB);
   });
 
   test('given a later run of another commit, then only what is new is fetched, and the cache has both', async ({
