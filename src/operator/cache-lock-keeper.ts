@@ -1,8 +1,7 @@
-import { type ObservedPod, projectPod } from '../controllers/run/observed.ts';
-import { podState } from '../controllers/run/pod-state.ts';
+import { agentIsOver, isPodGone } from '../controllers/cache/pod-gone.ts';
+import type { ObservedPod } from '../controllers/run/observed.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { undefinedWhen } from '../kube/errors.ts';
-import { keyOf, pods as podResource } from '../kube/objects.ts';
+import { keyOf } from '../kube/objects.ts';
 import type { ReadonlyStore, Stored } from '../kube/store.ts';
 import { createLockKeeper, type LockKeeper, type LockKeeperOptions } from '../locks/keeper.ts';
 
@@ -21,11 +20,10 @@ export function createCacheLockKeeper({ pods, cacheLocks, ...options }: CacheLoc
   const { client } = options;
   const keeper = createLockKeeper({
     ...options,
-    async isGone({ namespace, name, uid }, signal) {
-      const known = pods.get(keyOf({ namespace, name }));
-      if (known !== undefined && known.metadata.uid === uid && !isOver(known)) return false;
-      const pod = await undefinedWhen(client.get(podResource, { namespace, name }, { signal }), 'notFound');
-      return pod === undefined || pod.metadata.uid !== uid || isOver(projectPod(pod));
+    async isGone(pod, signal) {
+      const known = pods.get(keyOf(pod));
+      if (known !== undefined && known.metadata.uid === pod.uid && !agentIsOver(known)) return false;
+      return await isPodGone(client, pod, signal);
     },
   });
   cacheLocks.subscribe(event => {
@@ -34,13 +32,8 @@ export function createCacheLockKeeper({ pods, cacheLocks, ...options }: CacheLoc
   pods.subscribe(event => {
     if (event.type === 'added') return;
     const { namespace = '', uid } = event.old.metadata;
-    if (event.type === 'deleted' || (isOver(event.object) && !isOver(event.old))) keeper.podEnded({ namespace, uid });
+    if (event.type === 'deleted' || (agentIsOver(event.object) && !agentIsOver(event.old)))
+      keeper.podEnded({ namespace, uid });
   });
   return keeper;
-}
-
-/** Nothing of the agent runs any more. */
-function isOver(pod: ObservedPod): boolean {
-  const { kind } = podState(pod);
-  return kind === 'finished' || kind === 'lost';
 }

@@ -22,12 +22,7 @@ const ARROWS: Readonly<Record<string, readonly Arrow[]>> = {
     {
       to: 'controllers',
       why: 'the claim of a cache, quantities, and when a Pod is over',
-      only: [
-        'controllers/cache/claim.ts',
-        'controllers/run/observed.ts',
-        'controllers/run/pod-state.ts',
-        'controllers/run/quantity.ts',
-      ],
+      only: ['controllers/cache/claim.ts', 'controllers/cache/pod-gone.ts', 'controllers/run/quantity.ts'],
     },
     { to: 'locks', why: 'locks of cache entries, which it takes itself' },
     { to: 'cache', why: 'checks and removes entries, in a Pod of its own' },

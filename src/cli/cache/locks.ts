@@ -1,9 +1,6 @@
-import { projectPod } from '../../controllers/run/observed.ts';
-import { podState } from '../../controllers/run/pod-state.ts';
+import { isPodGone } from '../../controllers/cache/pod-gone.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Clock } from '../../kube/clock.ts';
-import { undefinedWhen } from '../../kube/errors.ts';
-import { pods } from '../../kube/objects.ts';
 import { createLockKeeper, type LockKeeper } from '../../locks/keeper.ts';
 import type { Grant, LockMode, LockOwner } from '../../locks/types.ts';
 
@@ -88,17 +85,7 @@ export function createCommandKeeper(
   client: Pick<KubeClient, 'get' | 'create' | 'replace'>,
   { clock, random }: { readonly clock: Clock; readonly random: () => number },
 ): LockKeeper {
-  return createLockKeeper({
-    client,
-    clock,
-    random,
-    async isGone({ namespace, name, uid }, signal) {
-      const pod = await undefinedWhen(client.get(pods, { namespace, name }, { signal }), 'notFound');
-      if (pod === undefined || pod.metadata.uid !== uid) return true;
-      const { kind } = podState(projectPod(pod));
-      return kind === 'finished' || kind === 'lost';
-    },
-  });
+  return createLockKeeper({ client, clock, random, isGone: (pod, signal) => isPodGone(client, pod, signal) });
 }
 
 /** A renewal that fails is tried again at the next one; whether the lock is still there is asked where it matters. */
