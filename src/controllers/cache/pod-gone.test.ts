@@ -9,7 +9,11 @@ const { namespace = '', name } = observedPod().metadata;
 const STATES: [string, PodOptions, boolean][] = [
   ['an agent that runs', { containers: { agent: running, 'step-0': running } }, false],
   ['no word of its containers yet', {}, false],
-  ['an agent that ended, while a step runs', { containers: { agent: terminated('Completed', 0), 'step-0': running } }, true],
+  [
+    'an agent that ended, while a step runs',
+    { containers: { agent: terminated('Completed', 0), 'step-0': running } },
+    true,
+  ],
   ['a phase that says its end, as after an eviction', { phase: 'Failed', containers: {} }, true],
 ];
 
