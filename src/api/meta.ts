@@ -62,11 +62,11 @@ export const EVENT_CLAIM_COMPONENT = 'event-claim';
 /** Value of `app.kubernetes.io/component` on the volume claims of caches. */
 export const CACHE_COMPONENT = 'cache';
 
-/** Value of `app.kubernetes.io/component` on the Leases that are locks of cached repositories. */
-export const CACHE_LOCK_COMPONENT = 'cache-lock';
-
 /** Value of `app.kubernetes.io/managed-by` on all that the operator creates. */
 export const MANAGED_BY = 'tako';
+
+/** On the Leases that are locks of cached repositories: by these they are found. */
+export const CACHE_LOCK_LABELS = { [LABELS.managedBy]: MANAGED_BY, [LABELS.component]: 'cache-lock' } as const;
 
 /**
  * Prefix of annotations on children in trees with `dedupe: Tree`: the rest is the UID of an event run that waits for this child although another

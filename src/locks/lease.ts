@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ANNOTATIONS, CACHE_LOCK_COMPONENT, LABELS, MANAGED_BY } from '../api/meta.ts';
+import { ANNOTATIONS, CACHE_LOCK_LABELS } from '../api/meta.ts';
 import type { Lease, Live, ObjectMeta } from '../kube/objects.ts';
 import { formatMicroTime } from '../kube/time.ts';
 import { formatState, type ParsedState, parseState } from './state.ts';
@@ -37,7 +37,7 @@ export function writeLease(state: LockState, current: Live<Lease> | undefined, n
     kind: 'Lease',
     metadata: {
       ...metadata,
-      labels: { ...metadata.labels, [LABELS.managedBy]: MANAGED_BY, [LABELS.component]: CACHE_LOCK_COMPONENT },
+      labels: { ...metadata.labels, ...CACHE_LOCK_LABELS },
       annotations: {
         ...metadata.annotations,
         [ANNOTATIONS.repository]: state.url,

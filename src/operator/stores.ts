@@ -1,4 +1,4 @@
-import { API_VERSION, CACHE_LOCK_COMPONENT, LABELS, MANAGED_BY } from '../api/meta.ts';
+import { API_VERSION, CACHE_LOCK_LABELS, LABELS, MANAGED_BY } from '../api/meta.ts';
 import { takoRepositories, takoRuns } from '../api/resources.ts';
 import { CACHE_LABELS, type ObservedClaim, projectClaim } from '../controllers/cache/claim.ts';
 import {
@@ -187,7 +187,7 @@ function reflectorsOf(
             ...shared,
             type: leases,
             store: part(stores.cacheLocks),
-            labelSelector: matchLabels({ [LABELS.managedBy]: MANAGED_BY, [LABELS.component]: CACHE_LOCK_COMPONENT }),
+            labelSelector: matchLabels(CACHE_LOCK_LABELS),
             project: ({ metadata: { name, namespace, uid, resourceVersion } }) => ({
               metadata: { name, uid, resourceVersion, ...(namespace !== undefined && { namespace }) },
             }),

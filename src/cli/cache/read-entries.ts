@@ -1,4 +1,4 @@
-import { ANNOTATIONS, CACHE_LOCK_COMPONENT, LABELS, MANAGED_BY } from '../../api/meta.ts';
+import { ANNOTATIONS, CACHE_LOCK_LABELS } from '../../api/meta.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { type Lease, type Live, leases, matchLabels } from '../../kube/objects.ts';
 import { lockName, readLease } from '../../locks/lease.ts';
@@ -14,7 +14,7 @@ export async function readEntries(
   namespace: string | undefined,
   io: Pick<Io, 'err' | 'signal'>,
 ): Promise<Entry[]> {
-  const labelSelector = matchLabels({ [LABELS.managedBy]: MANAGED_BY, [LABELS.component]: CACHE_LOCK_COMPONENT });
+  const labelSelector = matchLabels(CACHE_LOCK_LABELS);
   const entries: Entry[] = [];
   for await (const { items } of client.listAll(leases, { namespace, labelSelector, signal: io.signal })) {
     for (const lease of items) {

@@ -1,4 +1,4 @@
-import { CACHE_LOCK_COMPONENT, EVENT_CLAIM_COMPONENT, LABELS, MANAGED_BY, TRACKING_FINALIZER } from '../../api/meta.ts';
+import { CACHE_LOCK_LABELS, EVENT_CLAIM_COMPONENT, LABELS, MANAGED_BY, TRACKING_FINALIZER } from '../../api/meta.ts';
 import { takoRuns } from '../../api/resources.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import {
@@ -39,7 +39,6 @@ type Search = (known: Known, now: number, context: ObserveContext, signal: Abort
 
 const OURS = { [LABELS.managedBy]: MANAGED_BY };
 const CLAIMS = { ...OURS, [LABELS.component]: EVENT_CLAIM_COMPONENT };
-const LOCKS = { ...OURS, [LABELS.component]: CACHE_LOCK_COMPONENT };
 
 /**
  * Where orphans are looked for: Pods in the store that the operator has anyway, the rest in lists, page by page and mostly without content, so
@@ -72,7 +71,7 @@ export const SEARCHES: Readonly<Record<CleanupKind, Search>> = {
       selections(namespaces, labels, signal).map(selection => client.listAll(leases, selection));
     return [
       ...(await inPages(listed(CLAIMS), lease => suspectClaim(lease, known, now))),
-      ...(await inPages(listed(LOCKS), lease => suspectLock(lease, now))),
+      ...(await inPages(listed(CACHE_LOCK_LABELS), lease => suspectLock(lease, now))),
     ];
   },
 };
