@@ -249,6 +249,9 @@ export interface LockPublish extends LockName {
   readonly bytes: number;
 }
 
+/** Body of POST /v1/cache-uses. */
+export type { CacheUse };
+
 export interface LockRelease extends LockName {
   /** What came of the checkout that the lock was for, for the operator's metrics. */
   readonly use?: CacheUse;

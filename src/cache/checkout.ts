@@ -6,10 +6,11 @@ import { hasGitCode, isGitError } from '../git/errors.ts';
 import { listTags } from '../git/remote.ts';
 import type { RemoteSession } from '../git/session.ts';
 import type { RemoteTag, TagDescription } from '../git/tags.ts';
+import type { Want } from '../locks/types.ts';
 import type { CacheLimits } from './eviction.ts';
 import { isErrno } from './files.ts';
 import { entryDirectory, generationDirectory, highestFence } from './layout.ts';
-import type { CacheLock, CacheLocks, CacheUse, CacheWant } from './locks.ts';
+import type { CacheLock, CacheLocks, CacheUse } from './locks.ts';
 import { pruneCache } from './prune.ts';
 import { BrokenGenerationError, copyGeneration, readManifest } from './read.ts';
 import { removeOlder, writeGeneration } from './write.ts';
@@ -95,7 +96,7 @@ interface Obtained {
 
 /** Brings the commit into the run's own Git directory. */
 async function obtain(run: CachedRun): Promise<Obtained> {
-  let want: CacheWant = { commit: run.request.commit };
+  let want: Want = { commit: run.request.commit };
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     const lock = await acquire(run, want);
     let use: CacheUse | undefined;
@@ -114,7 +115,7 @@ async function obtain(run: CachedRun): Promise<Obtained> {
   throw new Error(`the cached copy could not be read ${MAX_ROUNDS} times`);
 }
 
-async function acquire({ request, deadline }: CachedRun, want: CacheWant): Promise<CacheLock> {
+async function acquire({ request, deadline }: CachedRun, want: Want): Promise<CacheLock> {
   const { cache, url, timeoutMs } = request;
   const seenFence = await highestFence(entryDirectory(cache.root, url));
   const left = deadline - timeoutMs * (1 - WAITING_SHARE) - performance.now();

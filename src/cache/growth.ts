@@ -1,9 +1,8 @@
+import { MAX_COMMITS } from '../locks/limits.ts';
 import { type Manifest, manifestBytes } from './manifest.ts';
 
 /** A generation with so many packs is not added to: each costs every read an index to look into. */
 const MAX_PACKS = 20;
-/** As many as the lock service's record of a generation holds. */
-const MAX_COMMITS = 50;
 /** What later commits may add, as a multiple of what was there: a hit copies all of it, and needs one commit. */
 const MAX_GROWTH = 2;
 /** Growth below this is never too much, bytes: it is copied in some 0.1 s. */

@@ -4,6 +4,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseGitUrl } from '../git/url.ts';
+import { lockName } from '../locks/lease.ts';
 import { entryDirectory, hashOfEntry, highestFence, numberedDirectories, urlHash } from './layout.ts';
 
 const ROOT = '/tako/cache';
@@ -86,6 +87,17 @@ describe('the directory of an entry', () => {
         expect(hashOfEntry(parts[1]!)).toBe(urlHash(parseGitUrl(one).href));
         const isSame = parseGitUrl(one).href === parseGitUrl(other).href;
         expect(nameOf(one).toLowerCase() === nameOf(other).toLowerCase()).toBe(isSame);
+      }),
+    );
+  });
+});
+
+describe('the hash of an address', () => {
+  test('given any address, then it is the one in the name of its Lease', () => {
+    fc.assert(
+      fc.property(urls, url => {
+        const { href } = parseGitUrl(url);
+        expect(lockName(href)).toBe(`tako-cache-${urlHash(href)}`);
       }),
     );
   });

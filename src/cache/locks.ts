@@ -1,3 +1,5 @@
+import type { LockMode, Published, Want } from '../locks/types.ts';
+
 /**
  * What the cache needs of a lock service; the agent has it from the operator's gateway. One lock per repository and namespace: many readers
  * or one writer. The service is also the commit record: it says which generation is the published one, and readers read no other.
@@ -9,11 +11,8 @@ export interface CacheLocks {
    *
    * @param url canonical, `GitUrl.href`
    */
-  acquire(url: string, want: CacheWant, options: AcquireOptions): Promise<CacheLock | undefined>;
+  acquire(url: string, want: Want, options: AcquireOptions): Promise<CacheLock | undefined>;
 }
-
-/** By commit: to read when the published generation has it, else to write. */
-export type CacheWant = { readonly mode: 'read' } | { readonly mode: 'write' } | { readonly commit: string };
 
 export interface AcquireOptions {
   /** The highest number on the volume, 0 when there is none: a new writer's is higher, whatever became of the Lease. */
@@ -22,28 +21,18 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The committed generation of an entry. */
-export interface PublishedGeneration {
-  readonly fence: number;
-  /** Newest last. */
-  readonly commits: readonly string[];
-  readonly bytes: number;
-  /** RFC 3339. */
-  readonly at: string;
-}
-
 /** A lock that is held. Its implementation renews it. */
 export interface CacheLock {
   /** `read` after `publish`. */
-  readonly mode: 'read' | 'write';
+  readonly mode: LockMode;
   /** A writer's number: its generation has it, and no other one before or after. */
   readonly fence: number;
   /** The only generation that may be read; absent when there is none. */
-  readonly published?: PublishedGeneration | undefined;
+  readonly published?: Published | undefined;
   /** Aborted when the lock was lost: taken away, or not renewed in time. */
   readonly lost: AbortSignal;
   /** Makes the generation with this lock's number the published one, and the writer its reader. Throws LockLostError when it may not. */
-  publish(generation: { readonly commits: readonly string[]; readonly bytes: number }): Promise<PublishedGeneration>;
+  publish(generation: { readonly commits: readonly string[]; readonly bytes: number }): Promise<Published>;
   /** Says that no generation is published any more; the writer stays. Throws LockLostError when it may not. */
   evict(): Promise<void>;
   release(use?: CacheUse): Promise<void>;

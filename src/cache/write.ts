@@ -6,10 +6,11 @@ import { createGitDirectory } from '../git/git-directory.ts';
 import { inspectTree, type TreeLimits } from '../git/inspect-tree.ts';
 import type { RemoteSession } from '../git/session.ts';
 import type { RemoteTag, TagDescription } from '../git/tags.ts';
+import type { Published } from '../locks/types.ts';
 import { factsOf, linkOrCopy, makeDirectory, syncPath } from './files.ts';
 import { isOvergrown } from './growth.ts';
 import { generationDirectory, numberedDirectories, temporaryDirectory } from './layout.ts';
-import { type CacheLock, LockLostError, type PublishedGeneration } from './locks.ts';
+import { type CacheLock, LockLostError } from './locks.ts';
 import {
   formatManifest,
   isObjectFile,
@@ -145,7 +146,7 @@ function isFaultOfBase(error: unknown, { lock, signal }: WriteRequest): boolean 
 /** The published generation, when it is worth adding to. Throws BrokenGenerationError. */
 async function usableBase(
   { entry, session, commit }: WriteRequest,
-  { fence, commits }: PublishedGeneration,
+  { fence, commits }: Published,
 ): Promise<Manifest | undefined> {
   const directory = generationDirectory(entry, fence);
   if (commits.includes(commit)) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { LockRelease } from '../agent/contract.ts';
+import type { CacheUse, LockName, LockPublish } from '../agent/contract.ts';
+import { isCommit } from '../git/ref.ts';
 import { parseGitUrl } from '../git/url.ts';
 import { MAX_COMMITS, MAX_LOCK_SECONDS, MAX_SEEN_FENCE } from '../locks/limits.ts';
 import type { Want } from '../locks/types.ts';
@@ -25,9 +26,7 @@ const idSchema = z
   .string()
   .regex(/^[a-z0-9-]{16,64}$/, 'expected 16 to 64 characters of a-z, 0-9 and -, made for this acquisition alone');
 
-const commitSchema = z
-  .string()
-  .regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/, 'expected the full name of a commit: 40 or 64 hexadecimal digits');
+const commitSchema = z.string().refine(isCommit, 'expected the full name of a commit: 40 or 64 hexadecimal digits');
 
 const nameSchema = z.strictObject({ url: urlSchema, id: idSchema });
 
@@ -55,14 +54,8 @@ const useSchema = z.strictObject({
 
 const releaseSchema = nameSchema.extend({ use: useSchema.optional() });
 
-/** What an acquisition is by; the URL is the canonical one. */
-interface ParsedName {
-  readonly url: string;
-  readonly id: string;
-}
-
 /** Body of POST /v1/locks/acquire. */
-export function parseLockRequest(body: unknown): ParsedName & {
+export function parseLockRequest(body: unknown): LockName & {
   readonly want: Want;
   readonly seconds?: number | undefined;
   readonly seenFence?: number | undefined;
@@ -72,21 +65,21 @@ export function parseLockRequest(body: unknown): ParsedName & {
 }
 
 /** Body of POST /v1/locks/renew and /v1/locks/evict. */
-export function parseLockName(body: unknown): ParsedName {
+export function parseLockName(body: unknown): LockName {
   return parse(nameSchema, body, 'body');
 }
 
 /** Body of POST /v1/locks/publish. */
-export function parseLockPublish(body: unknown): ParsedName & { readonly commits: string[]; readonly bytes: number } {
+export function parseLockPublish(body: unknown): LockPublish {
   return parse(publishSchema, body, 'body');
 }
 
 /** Body of POST /v1/locks/release. */
-export function parseLockRelease(body: unknown): ParsedName & { readonly use?: LockRelease['use'] | undefined } {
+export function parseLockRelease(body: unknown): LockName & { readonly use?: CacheUse | undefined } {
   return parse(releaseSchema, body, 'body');
 }
 
 /** Body of POST /v1/cache-uses. */
-export function parseCacheUse(body: unknown): NonNullable<LockRelease['use']> {
+export function parseCacheUse(body: unknown): CacheUse {
   return parse(useSchema, body, 'body');
 }

@@ -13,7 +13,7 @@ export const WAITER_REFRESH_MS = 20_000;
 /** Holders and waiters together. At 900 bytes each, with the longest names there are, they fit into the 256 KiB of an object's annotations. */
 export const MAX_ENTRIES = 250;
 
-/** Of a published generation. */
+/** Of a published generation: more are neither cached together nor written into a Lease. */
 export const MAX_COMMITS = 50;
 
 /** Ids that were given back and are remembered. Late requests are seconds late: dozens of later locks lie between. */

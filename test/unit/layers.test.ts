@@ -68,7 +68,11 @@ const ARROWS: Readonly<Record<string, readonly Arrow[]>> = {
     { to: 'api', why: 'the kind that it creates' },
     { to: 'kube', why: 'errors, clock, the Secret of its certificate' },
     { to: 'locks', why: 'gives locks to agents' },
-    { to: 'git', why: 'the canonical URL of a repository, which names its lock', only: ['git/url.ts'] },
+    {
+      to: 'git',
+      why: 'the canonical URL of a repository, which names its lock, and what is a commit',
+      only: ['git/ref.ts', 'git/url.ts'],
+    },
     { to: 'agent', why: 'the contract with the agent', only: ['agent/contract.ts'] },
   ],
   agent: [
@@ -100,7 +104,14 @@ const ARROWS: Readonly<Record<string, readonly Arrow[]>> = {
     { to: 'kube', why: 'the Lease, the client that writes it, the clock' },
     { to: 'api', why: 'names of labels and annotations', only: ['api/meta.ts'] },
   ],
-  cache: [{ to: 'git', why: 'a checkout by way of the cache shares its parts with a plain one' }],
+  cache: [
+    { to: 'git', why: 'a checkout by way of the cache shares its parts with a plain one' },
+    {
+      to: 'locks',
+      why: 'the words of its locks, and how much their record holds; the locks themselves are injected',
+      only: ['locks/limits.ts', 'locks/types.ts'],
+    },
+  ],
   queue: [{ to: 'kube', why: 'a heap', only: ['kube/heap.ts'] }],
   evaluator: [{ to: 'workflow', why: 'the CEL that it gives a thread and a time limit' }],
   api: [

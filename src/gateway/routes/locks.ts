@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import type { LockAnswer, LockName, LockRelease } from '../../agent/contract.ts';
+import type { CacheUse, LockAnswer, LockName } from '../../agent/contract.ts';
+import { sha256 } from '../../fanout/fingerprint.ts';
 import type { LockKeeper } from '../../locks/keeper.ts';
 import type { LockOwner, Publication, Renewal } from '../../locks/types.ts';
 import { answerSignal, type Caller, callerOf, type GatewayApp, type RouteDependencies } from '../app.ts';
@@ -8,7 +8,7 @@ import { parseCacheUse, parseLockName, parseLockPublish, parseLockRelease, parse
 
 /** What agents have done with the cache. */
 export interface CacheMetrics {
-  used(use: NonNullable<LockRelease['use']>): void;
+  used(use: CacheUse): void;
   published(generation: { readonly bytes: number }): void;
 }
 
@@ -28,16 +28,8 @@ export function registerLockRoutes(app: GatewayApp, dependencies: LockRouteDepen
     const signal = answerSignal(reply, clock, waitMs + requestTimeoutMs);
     const options = { signal: AbortSignal.any([draining, signal]), waitMs };
     try {
-      options.signal.throwIfAborted();
-      const holder = ownerOf(caller);
       return await locks.acquire(
-        {
-          ...lockOf(caller, name),
-          want,
-          holder,
-          ...(seconds !== undefined && { seconds }),
-          ...(seenFence !== undefined && { seenFence }),
-        },
+        { ...lockOf(caller, name), want, holder: ownerOf(caller), seconds, seenFence },
         options,
       );
     } catch (error) {
@@ -87,7 +79,7 @@ const CLOSING: LockAnswer = { state: 'waiting', reason: 'this replica of the gat
  * read Leases sees the ids.
  */
 function lockOf({ run, podUid }: Caller, { url, id }: LockName): LockName & { readonly namespace: string } {
-  const own = createHash('sha256').update(`${podUid}\n${id}`).digest('hex').slice(0, 32);
+  const own = sha256(`${podUid}\n${id}`).slice(0, 32);
   return { namespace: run.metadata.namespace, url, id: own };
 }
 
