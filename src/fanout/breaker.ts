@@ -1,6 +1,6 @@
 import type { BreakerStatus } from '../api/takorepository.ts';
 import { isTerminal } from '../api/takorun.ts';
-import { toTimestamp } from './deadline.ts';
+import { toTimestamp } from '../api/timestamp.ts';
 import type { RunObject } from './objects.ts';
 
 /** When the breaker of a workflow opens and closes. */

@@ -1,7 +1,8 @@
 import { API_VERSION, LABELS, MANAGED_BY } from '../api/meta.ts';
 import type { TakoRunSpec } from '../api/takorun.ts';
+import { toTimestamp } from '../api/timestamp.ts';
 import { formatDuration, parseDuration } from '../workflow/duration.ts';
-import { boundedTimeout, toTimestamp } from './deadline.ts';
+import { boundedTimeout } from './deadline.ts';
 import { canonicalJson, compareText } from './fingerprint.ts';
 import type { ResolvedSubscriber } from './inputs.ts';
 import { ancestorsBelow, childDepth, rootOf } from './lineage.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { boundedTimeout, inheritedDeadline, runDeadline, toTimestamp } from './deadline.ts';
+import { boundedTimeout, inheritedDeadline, runDeadline } from './deadline.ts';
 import { buildEventRun, buildWorkflowRun } from './testing/builders.ts';
 
 describe('runDeadline', () => {
@@ -44,11 +44,5 @@ describe('boundedTimeout', () => {
     [{ deadlineMs: 9_000, now: 1_000 }, undefined],
   ])('given %o, then %s', (bounds, expected) => {
     expect(boundedTimeout(bounds)).toBe(expected);
-  });
-});
-
-describe('toTimestamp', () => {
-  it('given milliseconds, then whole seconds and never later', () => {
-    expect(toTimestamp(1_999)).toBe('1970-01-01T00:00:01Z');
   });
 });

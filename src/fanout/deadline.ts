@@ -54,8 +54,3 @@ export function boundedTimeout({ timeoutMs, deadlineMs, now }: TimeoutBounds): n
   if (timeoutMs === undefined || deadlineMs === undefined) return timeoutMs;
   return Math.min(timeoutMs, Math.max(deadlineMs - now, 1_000));
 }
-
-/** RFC 3339 with whole seconds, as metav1.Time. Rounded down: a tree never ends later than it was told. */
-export function toTimestamp(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
-}

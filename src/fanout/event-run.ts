@@ -1,8 +1,8 @@
 import { API_VERSION, LABELS } from '../api/meta.ts';
 import type { RunEvent, TakoRunSpec } from '../api/takorun.ts';
+import { toTimestamp } from '../api/timestamp.ts';
 import { formatDuration } from '../workflow/duration.ts';
 import { descendantMetadata, inherited } from './children.ts';
-import { toTimestamp } from './deadline.ts';
 import { ancestorsBelow, depthOf, rootOf } from './lineage.ts';
 import { fanOutRunName } from './names.ts';
 import { type RunManifest, type RunObject, runIdentity } from './objects.ts';

@@ -1,6 +1,6 @@
 import { ANNOTATIONS } from '../api/meta.ts';
 import { isTerminal, MAX_CHOSEN, type RetryStatus } from '../api/takorun.ts';
-import { toTimestamp } from './deadline.ts';
+import { toTimestamp } from '../api/timestamp.ts';
 import { stepsEndedWell } from './failure.ts';
 import type { RunObject } from './objects.ts';
 

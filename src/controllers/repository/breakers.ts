@@ -1,5 +1,6 @@
 import type { BreakerStatus } from '../../api/takorepository.ts';
 import { isTerminal } from '../../api/takorun.ts';
+import { toTimestamp } from '../../api/timestamp.ts';
 import {
   admits,
   afterOutcome,
@@ -12,7 +13,6 @@ import {
   restoreBreaker,
   toStatus,
 } from '../../fanout/breaker.ts';
-import { toTimestamp } from '../../fanout/deadline.ts';
 import type { Source } from '../../kube/controller.ts';
 import { keyOf } from '../../kube/objects.ts';
 import type { ReadonlyStore, StoreEvent } from '../../kube/store.ts';

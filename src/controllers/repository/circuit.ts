@@ -1,6 +1,6 @@
 import type { Condition } from '../../api/common.ts';
 import type { BreakerStatus } from '../../api/takorepository.ts';
-import { formatTime } from '../../kube/time.ts';
+import { toTimestamp } from '../../api/timestamp.ts';
 import type { LiveRepository } from '../run/observed.ts';
 import type { PlannedEvent } from './plan.ts';
 
@@ -23,7 +23,7 @@ export function circuitCondition(
     type: 'CircuitOpen',
     ...state,
     observedGeneration: repository.metadata.generation ?? 0,
-    lastTransitionTime: before?.status === state.status ? before.lastTransitionTime : formatTime(now),
+    lastTransitionTime: before?.status === state.status ? before.lastTransitionTime : toTimestamp(now.getTime()),
   };
 }
 

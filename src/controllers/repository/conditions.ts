@@ -1,5 +1,5 @@
 import type { Condition } from '../../api/common.ts';
-import { formatTime } from '../../kube/time.ts';
+import { toTimestamp } from '../../api/timestamp.ts';
 import type { LiveRepository } from '../run/observed.ts';
 import type { Finding } from './finding.ts';
 import { type Effect, REASONS, SUSPENDED } from './reasons.ts';
@@ -31,7 +31,7 @@ export function conditionsFor(input: ConditionsInput): Condition[] {
       type,
       ...state,
       observedGeneration: repository.metadata.generation ?? 0,
-      lastTransitionTime: before?.status === state.status ? before.lastTransitionTime : formatTime(now),
+      lastTransitionTime: before?.status === state.status ? before.lastTransitionTime : toTimestamp(now.getTime()),
     };
   });
 }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Condition } from '../../api/common.ts';
 import { ANNOTATIONS } from '../../api/meta.ts';
 import type { BreakerStatus, TakoRepositoryStatus } from '../../api/takorepository.ts';
-import { formatTime } from '../../kube/time.ts';
+import { toTimestamp } from '../../api/timestamp.ts';
 import type { LiveRepository } from '../run/observed.ts';
 import { circuitCondition, circuitEvents } from './circuit.ts';
 import { conditionsFor } from './conditions.ts';
@@ -51,7 +51,8 @@ export function plan(observation: Observation): Plan {
   const { repository, finding, now } = observation;
   const previous = repository.status;
   const settled = nextStatus(observation);
-  const fetched = finding.kind === 'suspended' || observedRevision(finding) === undefined ? undefined : formatTime(now);
+  const fetched =
+    finding.kind === 'suspended' || observedRevision(finding) === undefined ? undefined : toTimestamp(now.getTime());
   const status = withFetchTime(settled, fetched, previous, now);
   if (isDeepStrictEqual(status, previous)) return { events: [] };
   const events = [...eventsFor(finding, status, previous), ...circuitEvents(previous?.breakers, status.breakers)];

@@ -1,6 +1,7 @@
 import { API_VERSION, CHILDREN_FINALIZER, FIELD_MANAGER, LABELS, TRACKING_FINALIZER } from '../../api/meta.ts';
 import { type TakoRun, takoRuns } from '../../api/resources.ts';
 import type { TakoRunStatus } from '../../api/takorun.ts';
+import { toTimestamp } from '../../api/timestamp.ts';
 import { DEFAULT_TREE_BUDGET } from '../../fanout/budget.ts';
 import type { ObjectIdentity } from '../../fanout/objects.ts';
 import type { WorkflowRunner } from '../../fanout/runner.ts';
@@ -15,7 +16,7 @@ import { runConditions } from './conditions.ts';
 import type { Action, Decision } from './decision.ts';
 import type { LiveRun } from './observed.ts';
 import type { ReleasedPods } from './released.ts';
-import { clip, rfc3339, wellFormed } from './status.ts';
+import { clip, wellFormed } from './status.ts';
 import { tellOfRetry } from './tell-of-retry.ts';
 import type { PodRefusal } from './workflow-observation.ts';
 
@@ -70,7 +71,7 @@ export function nextStatus(
       verdict,
       run.status?.conditions,
       generation,
-      rfc3339(now),
+      toTimestamp(now),
       warningsOf(run, decision, treeBudget),
     ),
   });

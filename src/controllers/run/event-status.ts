@@ -1,10 +1,11 @@
 import type { ErrorType, Phase, TakoRunStatus } from '../../api/takorun.ts';
+import { toTimestamp } from '../../api/timestamp.ts';
 import { eventFingerprint } from '../../fanout/fingerprint.ts';
 import type { Decision, EventIntent } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import type { EventObservation } from './event-observation.ts';
 import { runIdOf, traceIdOf } from './identity.ts';
-import { rfc3339, type StatusBody } from './status.ts';
+import type { StatusBody } from './status.ts';
 
 /** A status for an event run that goes on. */
 export function holdEvent(
@@ -26,7 +27,7 @@ export function endEvent(
   message: string,
   changes: Partial<StatusBody> = {},
 ): Decision {
-  const completionTime = rfc3339(observation.now);
+  const completionTime = toTimestamp(observation.now);
   const { fanOut, errorType: _, ...status } = eventStatus(observation, changes);
   const told: EventIntent = { type: phase === 'Succeeded' ? 'Normal' : 'Warning', reason, message };
   return {
@@ -47,7 +48,7 @@ export function eventIdentity({ run, now }: EventObservation) {
   return {
     eventId: run.spec.event?.id ?? run.metadata.uid,
     fingerprint: eventFingerprint(run.spec.event!),
-    startTime: run.status?.fanOut?.startTime ?? rfc3339(now),
+    startTime: run.status?.fanOut?.startTime ?? toTimestamp(now),
   } satisfies StatusBody['fanOut'];
 }
 
@@ -69,7 +70,7 @@ export function eventStatus(observation: EventObservation, changes: Partial<Stat
     runId: runIdOf(run.metadata),
     traceId: traceIdOf(run),
     repository: source.slice(0, source.lastIndexOf(':')),
-    startTime: previous.startTime ?? rfc3339(now),
+    startTime: previous.startTime ?? toTimestamp(now),
     ...changes,
   };
 }

@@ -1,6 +1,6 @@
 import { ANNOTATIONS } from '../../api/meta.ts';
 import type { RetryStatus } from '../../api/takorun.ts';
-import { toTimestamp } from '../../fanout/deadline.ts';
+import { toTimestamp } from '../../api/timestamp.ts';
 import type { RunObject } from '../../fanout/objects.ts';
 import { type Below, isDue, type RetryContext, retryRequest } from '../../fanout/retry-tree.ts';
 import type { Action, Decision, EventIntent } from './decision.ts';

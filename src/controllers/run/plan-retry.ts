@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Attempt, ErrorType } from '../../api/takorun.ts';
+import { toTimestamp } from '../../api/timestamp.ts';
 import { countedFrom } from '../../fanout/deadline.ts';
 import { decideRetry, type RetryPolicy, retryDelayMs, retryPolicy } from '../../fanout/retry-policy.ts';
 import type { Action, Decision } from './decision.ts';
@@ -7,7 +8,7 @@ import type { LiveRun, ObservedPod } from './observed.ts';
 import { releaseActions } from './plan-finished.ts';
 import { isOver } from './pod-state.ts';
 import { heldPod, stopPod } from './retention.ts';
-import { rfc3339, type StatusBody } from './status.ts';
+import type { StatusBody } from './status.ts';
 import { deadlineOf, startOf, type WorkflowObservation } from './workflow-observation.ts';
 import { closeAttempt, end, hold } from './workflow-status.ts';
 
@@ -124,7 +125,7 @@ function jitterOf({ run }: WorkflowObservation, { number }: Attempt): number {
 function backoffMessage(run: LiveRun, last: Attempt, { limit }: RetryPolicy, dueMs: number): string {
   const { number, reason, message } = last;
   const highest = number - sinceRetry(run, last) + limit + 1;
-  return `attempt ${number} of ${highest} ended (${reason}): ${message}; the next one may start at ${rfc3339(dueMs)}`;
+  return `attempt ${number} of ${highest} ended (${reason}): ${message}; the next one may start at ${toTimestamp(dueMs)}`;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { toTimestamp } from '../../api/timestamp.ts';
 import { countedFrom } from '../../fanout/deadline.ts';
 import { isCopyOfCache } from '../cache/claim.ts';
 import type { Action, Decision } from './decision.ts';
@@ -9,7 +10,6 @@ import { planQueued } from './plan-queued.ts';
 import { planBackoff, retryDueMs } from './plan-retry.ts';
 import { buildPod } from './pod.ts';
 import type { PreparedWorkflow } from './prepare.ts';
-import { rfc3339 } from './status.ts';
 import {
   deadlineOf,
   EARLY_LOOK_MS,
@@ -144,7 +144,7 @@ function start(observation: WorkflowObservation, prepared: PreparedWorkflow, dea
     facts: prepared.facts,
     runId: runIdOf(run.metadata),
     attempt: nextAttempt(run),
-    deadline: rfc3339(deadlineMs),
+    deadline: toTimestamp(deadlineMs),
     remainingSeconds: (deadlineMs - now) / 1_000,
     retainSeconds: retainSeconds(run.spec, repository.spec),
     gatewayCa: observation.gatewayCa,

@@ -1,10 +1,10 @@
 import { PATHS } from '../../agent/contract.ts';
 import { isTerminal, type RetainedWorkspace } from '../../api/takorun.ts';
+import { toTimestamp } from '../../api/timestamp.ts';
 import type { Action, Decision, EventIntent } from './decision.ts';
 import type { ObservedPod } from './observed.ts';
 import { podState } from './pod-state.ts';
 import { parseResult } from './result.ts';
-import { rfc3339 } from './status.ts';
 import { attemptOf, type WorkflowObservation } from './workflow-observation.ts';
 
 /** A Pod whose agent has ended, and whose step containers wait for people. */
@@ -77,7 +77,7 @@ function retained({ until, command }: RetainedWorkspace): EventIntent {
 function describe(pod: ObservedPod, { container, untilMs }: HeldPod): RetainedWorkspace {
   const { name, uid, namespace } = pod.metadata;
   const command = `kubectl -n ${namespace} exec -it ${name} -c ${container} -- sh`;
-  return { podName: name, podUID: uid, container, until: rfc3339(untilMs), command };
+  return { podName: name, podUID: uid, container, until: toTimestamp(untilMs), command };
 }
 
 /** Ends a Pod's containers and leaves it, and so its logs, for the usual time. */

@@ -1,12 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clip, errorsStatus, rfc3339, wellFormed } from './status.ts';
+import { clip, errorsStatus, wellFormed } from './status.ts';
 
 describe('status texts', () => {
-  it('given a time, then it is written as metav1.Time, cut to the second', () => {
-    expect(rfc3339(Date.parse('2026-01-02T03:04:05.999Z'))).toBe('2026-01-02T03:04:05Z');
-  });
-
   it('given a text that fits, then it stays as it is', () => {
     expect(clip('four', 4)).toBe('four');
   });

@@ -13,11 +13,6 @@ import { shorten } from '../../fanout/shorten.ts';
 /** A status without what follows from the verdict. */
 export type StatusBody = Omit<TakoRunStatus, 'conditions' | 'observedGeneration' | 'phase' | 'message'>;
 
-/** Milliseconds since the epoch as metav1.Time writes them, to the second. */
-export function rfc3339(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
-}
-
 /** A text of at most `max` UTF-16 units, with an ellipsis where it was cut, and no half of a character at the end. */
 export function clip(text: string, max: number): string {
   if (text.length <= max) return text;

@@ -1,13 +1,14 @@
 import type { AgentResult, ResultBody } from '../../agent/contract.ts';
 import { ANNOTATIONS } from '../../api/meta.ts';
 import type { Attempt, ErrorType, Phase, TakoRunStatus } from '../../api/takorun.ts';
+import { toTimestamp } from '../../api/timestamp.ts';
 import { shorten } from '../../fanout/shorten.ts';
 import type { Decision, EventIntent } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import { runIdOf, traceIdOf } from './identity.ts';
 import type { ObservedPod } from './observed.ts';
 import { releaseActions } from './plan-finished.ts';
-import { rfc3339, type StatusBody } from './status.ts';
+import type { StatusBody } from './status.ts';
 import { attemptOf, type WorkflowObservation } from './workflow-observation.ts';
 
 /** As in the CRD. */
@@ -35,7 +36,7 @@ export function hold(
     verdict: { phase, reason, message },
     status: {
       ...body(observation, changes),
-      ...(phase === 'Queued' && run.status?.phase !== 'Queued' ? { queuedTime: rfc3339(observation.now) } : {}),
+      ...(phase === 'Queued' && run.status?.phase !== 'Queued' ? { queuedTime: toTimestamp(observation.now) } : {}),
     },
     events,
   };
@@ -60,8 +61,8 @@ export function end(
     status: {
       ...rest,
       ...(errorType === undefined ? {} : { errorType }),
-      startTime: rest.startTime ?? rfc3339(now),
-      completionTime: rfc3339(now),
+      startTime: rest.startTime ?? toTimestamp(now),
+      completionTime: toTimestamp(now),
       ...(rest.attempts === undefined ? {} : { attempts: closeAttempt(rest.attempts, now, reason, message) }),
     },
     after: releaseActions(observation.pods),
@@ -120,7 +121,7 @@ export function recordAttempt(observation: WorkflowObservation, pod: ObservedPod
 export function closeAttempt(attempts: readonly Attempt[], now: number, reason: string, message: string): Attempt[] {
   return attempts.map((attempt, index) =>
     index === attempts.length - 1 && attempt.completionTime === undefined
-      ? { ...attempt, completionTime: rfc3339(now), reason, message: shorten(message, 1_024) }
+      ? { ...attempt, completionTime: toTimestamp(now), reason, message: shorten(message, 1_024) }
       : attempt,
   );
 }

@@ -1,6 +1,6 @@
 import type { FanOutRequest, FanOutState } from '../../agent/contract.ts';
 import { isTerminal, type RunEvent } from '../../api/takorun.ts';
-import { toTimestamp } from '../../fanout/deadline.ts';
+import { toTimestamp } from '../../api/timestamp.ts';
 import { eventRun } from '../../fanout/event-run.ts';
 import { fanOutFingerprint } from '../../fanout/fingerprint.ts';
 import { ancestorsBelow, checkDepth, depthOf } from '../../fanout/lineage.ts';
