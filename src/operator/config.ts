@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { DEFAULT_RUN_OPTIONS } from '../controllers/run/options.ts';
 import { parseQuantity } from '../controllers/run/quantity.ts';
 import { DEFAULT_BREAKER_POLICY } from '../fanout/breaker.ts';
+import { DEFAULT_LOCK_SECONDS, MAX_LOCK_SECONDS } from '../locks/limits.ts';
 import { type DurationBounds, parseDuration } from '../workflow/duration.ts';
 
 /** A variable that holds a duration such as `90s`; the value is milliseconds. */
@@ -65,6 +66,10 @@ const port = (fallback: number, description: string) => numberVariable(0, 65_535
 
 /** A variable that limits how many of something there may be at once; 0 is no limit. */
 const limitVariable = (fallback: number, description: string) => numberVariable(0, 1_000_000, fallback, description);
+
+/** A variable that holds how many requests a second there may be on average. */
+const rateVariable = (fallback: number, description: string) =>
+  z.coerce.number().min(1).max(10_000).default(fallback).describe(description);
 
 /** The operator's settings, all by environment variables. docs/reference/configuration.md is generated from this. */
 export const configSchema = z.object({
@@ -191,9 +196,9 @@ export const configSchema = z.object({
     { min: 60_000 },
   ),
   TAKO_LOCK_DURATION: durationVariable(
-    1_800_000,
+    DEFAULT_LOCK_SECONDS * 1_000,
     'How long the lock of a cache entry stays with a holder that has fallen silent. 1m to 2h. One whose Pod is gone loses it at once.',
-    { min: 60_000, max: 7_200_000 },
+    { min: 60_000, max: MAX_LOCK_SECONDS * 1_000 },
   ),
   TAKO_CLEANUP_INTERVAL: durationVariable(
     600_000,
@@ -201,21 +206,12 @@ export const configSchema = z.object({
   ),
   TAKO_RUN_WORKERS: numberVariable(1, 256, 16, 'Runs reconciled at the same time.'),
   TAKO_REPOSITORY_WORKERS: numberVariable(1, 64, 16, 'Repositories looked at at the same time.'),
-  TAKO_API_QPS: z.coerce
-    .number()
-    .min(1)
-    .max(10_000)
-    .default(50)
-    .describe('Requests a second to the API server, on average.'),
+  TAKO_API_QPS: rateVariable(50, 'Requests a second to the API server, on average.'),
   TAKO_API_BURST: numberVariable(1, 10_000, 100, 'Requests at once after a quiet time.'),
-  TAKO_LOCK_QPS: z.coerce
-    .number()
-    .min(1)
-    .max(10_000)
-    .default(100)
-    .describe(
-      'Requests a second to the API server, on average and by each replica, for the locks of cache entries; besides those of TAKO_API_QPS.',
-    ),
+  TAKO_LOCK_QPS: rateVariable(
+    100,
+    'Requests a second to the API server, on average and by each replica, for the locks of cache entries; besides those of TAKO_API_QPS.',
+  ),
   TAKO_LOCK_BURST: numberVariable(1, 10_000, 200, 'The same at once after a quiet time.'),
 });
 
