@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { childRun, childrenScope, planChildren } from './children.ts';
 import type { RunObject } from './objects.ts';
-import { isChildOf, startedBy } from './parentage.ts';
+import { isChildOf, startedBy, waitsForChildren } from './parentage.ts';
 import { buildEventRun, buildSubscriber, buildWorkflowRun } from './testing/builders.ts';
 
 const event = buildEventRun();
@@ -76,5 +76,16 @@ describe('who started a run', () => {
         },
       ),
     );
+  });
+});
+
+describe('whether a run waits for its children', () => {
+  it.each([
+    [undefined, true],
+    [true, true],
+    [false, false],
+  ])('given waitForChildren: %s, then it is %s', (waitForChildren, expected) => {
+    const spec = waitForChildren === undefined ? {} : { waitForChildren };
+    expect(waitsForChildren(buildEventRun({ spec }))).toBe(expected);
   });
 });

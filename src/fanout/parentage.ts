@@ -28,6 +28,11 @@ export function isElsewhere(run: Pick<RunObject, 'metadata'>, namespace: string 
   return run.metadata.namespace !== namespace;
 }
 
+/** Whether a run ends only when its children have. Of the event of a step: also whether the run that sent it waits for it. */
+export function waitsForChildren({ spec }: Pick<RunObject, 'spec'>): boolean {
+  return spec.waitForChildren !== false;
+}
+
 function hasPlannedName({ metadata, spec }: Pick<RunObject, 'metadata' | 'spec'>): boolean {
   const { namespace, name } = metadata;
   const { workflow, parent, dedupe } = spec;

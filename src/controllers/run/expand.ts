@@ -9,7 +9,7 @@ import { resolveInputs } from '../../fanout/inputs.ts';
 import { checkLineage, withoutCyclesElsewhere } from '../../fanout/lineage.ts';
 import { candidates, decide, type FilterResult, filterExpressions, skippedStatus } from '../../fanout/match.ts';
 import { type RunManifest, runIdentity } from '../../fanout/objects.ts';
-import { isElsewhere } from '../../fanout/parentage.ts';
+import { isElsewhere, waitsForChildren } from '../../fanout/parentage.ts';
 import type { WorkflowRunner } from '../../fanout/runner.ts';
 import type { SubscriberIndex } from '../../fanout/subscribers.ts';
 import type { TreeWarning } from '../../fanout/tree-warnings.ts';
@@ -176,7 +176,7 @@ async function startAll(
     try {
       const started = await runner.start(manifest, { signal });
       if (!started.shared) return void own.add(manifest);
-      if (run.spec.waitForChildren !== false) await runner.share(started.identity, runIdentity(run), { signal });
+      if (waitsForChildren(run)) await runner.share(started.identity, runIdentity(run), { signal });
       shared.push(manifest);
     } catch (error) {
       if (error instanceof ChildRefusedError && isElsewhere(manifest, run.metadata.namespace))

@@ -1,5 +1,5 @@
 import { isTerminal, type RunReference } from '../../api/takorun.ts';
-import { isElsewhere, startedBy } from '../../fanout/parentage.ts';
+import { isElsewhere, startedBy, waitsForChildren } from '../../fanout/parentage.ts';
 import { keyOf } from '../../kube/objects.ts';
 import type { ReadonlyStore } from '../../kube/store.ts';
 import type { LiveRun } from './observed.ts';
@@ -17,7 +17,7 @@ export function lineageOf(run: LiveRun, runs: ReadonlyStore<LiveRun>): Lineage {
   if (isTerminal(phase) && phase !== 'Succeeded') {
     // An event run that failed has no children that count, and nobody waits for what a step of a failed run sent in its last moment; what
     // was not to be waited for goes on.
-    return parent.spec.event !== undefined || run.spec.waitForChildren !== false ? 'gone' : 'live';
+    return parent.spec.event !== undefined || waitsForChildren(run) ? 'gone' : 'live';
   }
   if (parent.spec.event === undefined) return 'live';
   return isElsewhere(run, parent.metadata.namespace) && fanOut?.expanded !== true ? 'early' : 'live';

@@ -1,5 +1,5 @@
 import { isTerminal } from '../../api/takorun.ts';
-import { isElsewhere } from '../../fanout/parentage.ts';
+import { isElsewhere, waitsForChildren } from '../../fanout/parentage.ts';
 import type { WorkflowRunner } from '../../fanout/runner.ts';
 import { waitCycle, wayText } from '../../fanout/wait-cycle.ts';
 import type { Expectations } from '../../kube/expectations.ts';
@@ -86,7 +86,7 @@ export async function observeEvent(
 
 /** How a shared run waits for this event itself, which nobody could foresee when the two came to wait for each other at the same time. */
 function cycleOf({ run, shared }: EventObservation, runs: ReadonlyStore<LiveRun>): string | undefined {
-  if (isTerminal(run.status?.phase) || run.spec.waitForChildren === false) return undefined;
+  if (isTerminal(run.status?.phase) || !waitsForChildren(run)) return undefined;
   const open = shared.filter(({ status }) => !isTerminal(status?.phase));
   const way = waitCycle(run, open, waitersIn(runs));
   return way === undefined ? undefined : wayText(way);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { RESULT_KEY, type ResultBody } from '../../agent/contract.ts';
 import { isTerminal } from '../../api/takorun.ts';
 import { keepsPodWaiting } from '../../fanout/last-position.ts';
+import { waitsForChildren } from '../../fanout/parentage.ts';
 import { currentFanOuts } from '../../fanout/step-fan-outs.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { undefinedWhen } from '../../kube/errors.ts';
@@ -15,7 +16,6 @@ import { below, POD_INDEXES, RUN_INDEXES } from './indexes.ts';
 import { ancestorsOf, lineageOf, parentOf } from './lineage.ts';
 import { type LiveRepository, type LiveRun, type ObservedPod, projectPod } from './observed.ts';
 import type { RunOptions } from './options.ts';
-import { waits } from './plan-completion.ts';
 import { planBackoff } from './plan-retry.ts';
 import { isOver, podState } from './pod-state.ts';
 import { type PrepareContext, prepareWorkflow, type WorkflowSpec } from './prepare.ts';
@@ -138,7 +138,7 @@ function nameOfSuspended(above: readonly LiveRun[]): string | undefined {
 
 /** An event run that the agent waits for, or will: the run does nothing meanwhile. */
 function isWaitedFor(fanOut: LiveRun): boolean {
-  return waits(fanOut) && !isTerminal(fanOut.status?.phase);
+  return waitsForChildren(fanOut) && !isTerminal(fanOut.status?.phase);
 }
 
 /** Takes a place for a workspace that is held for people, and gives it back when it is held no more. */

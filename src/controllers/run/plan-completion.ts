@@ -1,5 +1,6 @@
 import { AGENT_CONTAINER, type AgentResult } from '../../agent/contract.ts';
 import { type Completion, type FanOutOutcome, type PodOutcome, workflowCompletion } from '../../fanout/completion.ts';
+import { waitsForChildren } from '../../fanout/parentage.ts';
 import { isDue } from '../../fanout/retry-tree.ts';
 import { isAbandoned } from '../../fanout/step-fan-outs.ts';
 import { cancelRuns } from './cancel-runs.ts';
@@ -108,7 +109,7 @@ function decide(observation: WorkflowObservation, completion: Completion, change
 export function planWaiting(observation: WorkflowObservation): Decision {
   const { steps = [], stepsOmitted } = observation.run.status ?? {};
   const last = stepsOmitted === undefined ? steps.at(-1)?.id : undefined;
-  const waitFor = last === undefined ? observation.fanOuts.filter(waits).map(stepOf) : [last];
+  const waitFor = last === undefined ? observation.fanOuts.filter(waitsForChildren).map(stepOf) : [last];
   return planCompletion(observation, { state: 'succeeded', waitFor }, {});
 }
 
@@ -123,9 +124,4 @@ function latestPodTime({ pods }: WorkflowObservation): number {
 
 function stepOf(fanOut: LiveRun): string {
   return fanOut.spec.parent?.step ?? '';
-}
-
-/** Whether the run that sent an event waits for its children. */
-export function waits({ spec }: LiveRun): boolean {
-  return spec.waitForChildren !== false;
 }

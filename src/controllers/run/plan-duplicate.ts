@@ -1,4 +1,5 @@
 import { duplicateState, type FirstRun } from '../../fanout/claim.ts';
+import { waitsForChildren } from '../../fanout/parentage.ts';
 import type { Decision } from './decision.ts';
 import { type EventObservation, eventDeadline } from './event-observation.ts';
 import { endEvent, eventIdentity, holdEvent } from './event-status.ts';
@@ -13,7 +14,7 @@ const FOLLOW_LOOK_MS = 300_000;
 /** An event that another run has sent already: it starts nothing and ends as that one does. */
 export function planDuplicate(observation: EventObservation, first: FirstRun): Decision {
   const { run, now } = observation;
-  const state = duplicateState(first, { waitForChildren: run.spec.waitForChildren !== false });
+  const state = duplicateState(first, { waitForChildren: waitsForChildren(run) });
   const changes: Partial<StatusBody> = {
     duplicateOf: first.name,
     fanOut: { ...eventIdentity(observation), eventEmitted: false, expanded: false },

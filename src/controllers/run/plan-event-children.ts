@@ -2,6 +2,7 @@ import { isTerminal } from '../../api/takorun.ts';
 import { type Completion, eventCompletion } from '../../fanout/completion.ts';
 import { detailedErrors } from '../../fanout/errors.ts';
 import type { RunObject } from '../../fanout/objects.ts';
+import { waitsForChildren } from '../../fanout/parentage.ts';
 import { isDue, isDueElsewhere } from '../../fanout/retry-tree.ts';
 import {
   type ChildState,
@@ -50,7 +51,7 @@ export function planChildrenOf(
   }
   const deadlineMs = eventDeadline(observation);
   const completion = eventCompletion({
-    waitForChildren: run.spec.waitForChildren !== false,
+    waitForChildren: waitsForChildren(run),
     expanded: true,
     skippedCount: fanOut?.skippedCount,
     summary: below.childrenSummary,

@@ -1,10 +1,10 @@
 import { isTerminal, type Phase } from '../../api/takorun.ts';
+import { waitsForChildren } from '../../fanout/parentage.ts';
 import { childState } from '../../fanout/summary.ts';
 import { cancelRuns } from './cancel-runs.ts';
 import type { Decision } from './decision.ts';
 import { type EventObservation, eventDeadline } from './event-observation.ts';
 import { holdEvent } from './event-status.ts';
-import { waits } from './plan-completion.ts';
 import { childrenNumbers } from './plan-event-children.ts';
 import { lastPod } from './retention.ts';
 import { mustStop, STOPPING_LOOK_MS } from './stopping.ts';
@@ -26,7 +26,9 @@ export function stopFanOutsFirst(observation: WorkflowObservation, decision: Dec
   const { run, now, pods, fanOuts } = observation;
   const phase = badEnd(decision);
   if (phase === undefined || isTerminal(run.status?.phase)) return decision;
-  const open = fanOuts.filter(fanOut => !isTerminal(fanOut.status?.phase) && (waits(fanOut) || phase === 'Canceled'));
+  const open = fanOuts.filter(
+    fanOut => !isTerminal(fanOut.status?.phase) && (waitsForChildren(fanOut) || phase === 'Canceled'),
+  );
   if (open.length === 0) return decision;
   const deadlineMs = deadlineOf(observation, startOf(observation));
   const pod = lastPod(pods);

@@ -1,4 +1,5 @@
 import { isTerminal } from '../../api/takorun.ts';
+import { waitsForChildren } from '../../fanout/parentage.ts';
 import { awaitersOf } from '../../fanout/shared.ts';
 import type { WaitersOf } from '../../fanout/wait-cycle.ts';
 import { keyOf } from '../../kube/objects.ts';
@@ -21,8 +22,7 @@ export function waitersIn(runs: ReadonlyStore<LiveRun>): WaitersOf {
 function waitingParent(run: LiveRun, runs: ReadonlyStore<LiveRun>): LiveRun[] {
   const parent = parentOf(run, runs);
   if (parent === undefined) return [];
-  const { waitForChildren } = run.spec.event === undefined ? parent.spec : run.spec;
-  return waitForChildren === false ? [] : [parent];
+  return waitsForChildren(run.spec.event === undefined ? parent : run) ? [parent] : [];
 }
 
 /** Those that have said so in its annotations. */
