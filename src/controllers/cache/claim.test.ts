@@ -73,7 +73,6 @@ describe('the claim of a cache', () => {
         namespace: 'team',
         uid: 'u',
         resourceVersion: '7',
-        creationTimestamp: '2026-01-01T00:00:00Z',
       },
       phase: 'Bound',
       capacity: 2 ** 30,

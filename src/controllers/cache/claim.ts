@@ -30,10 +30,7 @@ export interface CacheOptions {
 
 /** The part of a claim that the operator keeps in memory. */
 export interface ObservedClaim {
-  readonly metadata: Pick<
-    LiveMeta,
-    'name' | 'namespace' | 'uid' | 'resourceVersion' | 'creationTimestamp' | 'deletionTimestamp'
-  >;
+  readonly metadata: Pick<LiveMeta, 'name' | 'namespace' | 'uid' | 'resourceVersion' | 'deletionTimestamp'>;
   readonly phase?: string | undefined;
   /** Of the volume, once it is bound: bytes. */
   readonly capacity?: number | undefined;
@@ -46,7 +43,7 @@ export interface ObservedClaim {
 const FILLED = 0.8;
 
 export function projectClaim({ metadata, status }: Live<PersistentVolumeClaim>): ObservedClaim {
-  const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp } = metadata;
+  const { name, namespace, uid, resourceVersion, deletionTimestamp } = metadata;
   const capacity = parseQuantity(String(status?.capacity?.storage ?? ''));
   return {
     metadata: {
@@ -54,7 +51,6 @@ export function projectClaim({ metadata, status }: Live<PersistentVolumeClaim>):
       ...(namespace === undefined ? {} : { namespace }),
       uid,
       resourceVersion,
-      creationTimestamp,
       ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
     },
     ...(status?.phase === undefined ? {} : { phase: status.phase }),

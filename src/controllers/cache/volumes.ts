@@ -4,7 +4,13 @@ import type { Clock } from '../../kube/clock.ts';
 import { isApiError, undefinedWhen } from '../../kube/errors.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import type { Logger } from '../../kube/logger.ts';
-import { type Live, matchLabels, type PersistentVolumeClaim, persistentVolumeClaims } from '../../kube/objects.ts';
+import {
+  keyOf,
+  type Live,
+  matchLabels,
+  type PersistentVolumeClaim,
+  persistentVolumeClaims,
+} from '../../kube/objects.ts';
 import type { ReadonlyStore } from '../../kube/store.ts';
 import { createSharedCalls } from '../repository/shared-calls.ts';
 import {
@@ -81,7 +87,7 @@ export function createCacheVolumes(context: CacheVolumesOptions): CacheVolumes {
   const now = () => clock.now().getTime();
 
   function known(namespace: string): ObservedClaim | undefined {
-    const stored = claims.get(`${namespace}/${CACHE_CLAIM}`);
+    const stored = claims.get(keyOf({ namespace, name: CACHE_CLAIM }));
     if (stored !== undefined) return stored;
     const made = fresh.get(namespace);
     return made !== undefined && now() - made.at < STORE_LAG_MS ? made.claim : undefined;

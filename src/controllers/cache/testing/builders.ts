@@ -31,7 +31,6 @@ export function observedClaim(
       uid,
       // Of a later version: a store takes no change without one.
       resourceVersion: deletionTimestamp === undefined ? '1' : '2',
-      creationTimestamp: '2026-01-01T00:00:00Z',
       ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
     },
     ...(phase === undefined ? {} : { phase }),
