@@ -1,9 +1,8 @@
-import type { Dirent } from 'node:fs';
-import { lstat, readdir, readFile } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { GitError } from '../git/errors.ts';
 import { type GitUrl, parseGitUrl } from '../git/url.ts';
-import { isErrno } from './files.ts';
+import { isErrno, namesOf } from './files.ts';
 import { hashOfEntry, type NumberedDirectory, numberedDirectories, urlHash } from './layout.ts';
 
 /** One repository in the cache, as its files say. */
@@ -75,11 +74,4 @@ async function namesBelow(directory: string): Promise<string[]> {
 
 async function directoriesOf(directory: string): Promise<string[]> {
   return (await namesOf(directory)).filter(entry => entry.isDirectory()).map(({ name }) => name);
-}
-
-async function namesOf(directory: string): Promise<Dirent[]> {
-  return readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw error;
-  });
 }

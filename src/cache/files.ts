@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { copyFile, type FileHandle, link, mkdir, open } from 'node:fs/promises';
+import { constants, type Dirent } from 'node:fs';
+import { copyFile, type FileHandle, link, mkdir, open, readdir } from 'node:fs/promises';
 
 /** Read and hashed at once: some milliseconds, after which an abort is seen. Bytes. */
 const CHUNK_BYTES = 1024 * 1024;
@@ -58,7 +58,7 @@ export async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw error;
+    if (isErrno(error, 'ENOENT')) throw error;
     await copyFile(from, to, constants.COPYFILE_EXCL);
   }
 }
@@ -70,7 +70,7 @@ export async function syncPath(name: string): Promise<void> {
     await handle.sync();
   } catch (error) {
     // File systems that cannot sync a directory write its names with the files.
-    if (!['EINVAL', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    if (!isErrno(error, 'EINVAL', 'ENOTSUP')) throw error;
   } finally {
     await handle.close();
   }
@@ -81,6 +81,15 @@ export async function makeDirectory(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
 }
 
+/** What is in a directory; nothing when it is not there. */
+export async function namesOf(directory: string): Promise<Dirent[]> {
+  return readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw error;
+  });
+}
+
+/** Whether it is what the system gives, with one of these codes, such as `ENOENT`. */
 export function isErrno(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { GitUrl } from '../git/url.ts';
+import { namesOf } from './files.ts';
 
 /*
  * The volume:
@@ -74,11 +74,7 @@ export interface NumberedDirectory {
 
 /** The generations of an entry, finished or not; none when there is no such entry. */
 export async function numberedDirectories(entry: string): Promise<NumberedDirectory[]> {
-  const names = await readdir(entry).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
-  return names.flatMap(name => {
+  return (await namesOf(entry)).flatMap(({ name }) => {
     const match = GENERATION_NAME.exec(name);
     return match ? [{ path: path.join(entry, name), fence: Number(match[2]), complete: match[1] === 'gen' }] : [];
   });

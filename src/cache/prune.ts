@@ -17,8 +17,6 @@ export interface PruneRequest {
 }
 
 export interface PruneResult {
-  /** What was looked at. */
-  readonly entries: readonly CacheEntry[];
   readonly evicted: readonly Eviction<CacheEntry>[];
   /** What should have gone, but is in use. */
   readonly busy: readonly Eviction<CacheEntry>[];
@@ -35,7 +33,7 @@ export async function pruneCache(request: PruneRequest): Promise<PruneResult> {
     const done = await evictEntry(eviction.entry, request.locks, request.signal);
     (done ? evicted : busy).push(eviction);
   }
-  return { entries, evicted, busy };
+  return { evicted, busy };
 }
 
 /**

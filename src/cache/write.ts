@@ -122,15 +122,14 @@ interface Fetched {
 /** Fetches the commit into a new Git directory, on top of what is published if that is any good. */
 async function fetchCommit(request: WriteRequest, gitDirectory: string): Promise<Fetched> {
   const { published } = request.lock;
-  if (published === undefined) return { ...(await fetchOnto(request, gitDirectory, undefined)), rebuilt: false };
   try {
-    const base = await usableBase(request, published);
-    return { ...(await fetchOnto(request, gitDirectory, base)), rebuilt: false };
+    const base = published && (await usableBase(request, published));
+    return { base, rebuilt: false, tags: await fetchOnto(request, gitDirectory, base) };
   } catch (error) {
-    if (!isFaultOfBase(error, request)) throw error;
+    if (published === undefined || !isFaultOfBase(error, request)) throw error;
     request.log('the cached copy is broken and is built anew', { reason: (error as Error).message });
     await rm(gitDirectory, { recursive: true, force: true });
-    return { ...(await fetchOnto(request, gitDirectory, undefined)), rebuilt: true };
+    return { base: undefined, rebuilt: true, tags: await fetchOnto(request, gitDirectory, undefined) };
   }
 }
 
@@ -160,13 +159,12 @@ async function fetchOnto(
   request: WriteRequest,
   gitDirectory: string,
   base: Manifest | undefined,
-): Promise<Omit<Fetched, 'rebuilt'>> {
+): Promise<Fetched['tags']> {
   const { session, commit, description } = request;
   const signal = signalOf(request);
   await createGitDirectory(gitDirectory, commit);
   if (base !== undefined) await addBase(generationDirectory(request.entry, base.fence), base, gitDirectory, signal);
-  const tags = await fetchWithTags(session, { gitDirectory, commit, description, signal });
-  return { base, tags };
+  return fetchWithTags(session, { gitDirectory, commit, description, signal });
 }
 
 /** Writes the manifest, and everything to the disk. */
