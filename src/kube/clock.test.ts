@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createFakeClock } from '../../test/fixtures/fake-clock.ts';
-import { systemClock } from './clock.ts';
+import { repeat, systemClock } from './clock.ts';
 
 describe('systemClock', () => {
   afterEach(() => {
@@ -45,6 +45,28 @@ describe('sleep', () => {
     const sleeping = clock.sleep(1_000, abort.signal);
     abort.abort(new Error('enough'));
     await expect(sleeping).rejects.toThrow('enough');
+    expect(clock.pending).toBe(0);
+  });
+});
+
+describe('repeat', () => {
+  it('given an interval, then the action is called at the end of each, until it is cancelled', async () => {
+    const clock = createFakeClock();
+    const calls: number[] = [];
+    const cancel = repeat(clock, 1_000, () => calls.push(clock.monotonic()));
+    await clock.advance(3_500);
+    cancel();
+    await clock.advance(5_000);
+    expect(calls).toEqual([1_000, 2_000, 3_000]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('given an action that cancels it, then it was the last one', async () => {
+    const clock = createFakeClock();
+    const action = vi.fn(() => cancel());
+    const cancel = repeat(clock, 1_000, action);
+    await clock.advance(5_000);
+    expect(action).toHaveBeenCalledOnce();
     expect(clock.pending).toBe(0);
   });
 });

@@ -32,6 +32,19 @@ export const systemClock: Clock = {
   sleep: (delayMs, signal) => sleepOn(systemClock, delayMs, signal),
 };
 
+/** Calls `action` each time that `everyMs` milliseconds have passed, first then, until it is cancelled; that may be from within `action`. */
+export function repeat(clock: Pick<Clock, 'setTimeout'>, everyMs: number, action: () => void): Cancel {
+  let cancel: Cancel;
+  const arm = (): void => {
+    cancel = clock.setTimeout(() => {
+      arm();
+      action();
+    }, everyMs);
+  };
+  arm();
+  return () => cancel();
+}
+
 /** `Clock.sleep` in terms of `Clock.setTimeout`. */
 export function sleepOn(clock: Pick<Clock, 'setTimeout'>, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 import { isPodGone } from '../../controllers/cache/pod-gone.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import type { Clock } from '../../kube/clock.ts';
+import { type Clock, repeat } from '../../kube/clock.ts';
 import { createLockKeeper, type LockKeeper } from '../../locks/keeper.ts';
 import type { Grant, LockMode, LockOwner } from '../../locks/types.ts';
 
@@ -61,7 +61,8 @@ export function createCommandLocks(options: CommandLocksOptions): CommandLocks {
         }
         if (answer.state === 'waiting') return { kind: 'busy', reason: answer.reason };
         const grant = answer;
-        const stop = renewing(keeper, ref, clock);
+        // One that fails is tried again at the next; whether the lock is still there is asked where it matters.
+        const stop = repeat(clock, RENEW_MS, () => void keeper.renew(ref).catch(() => undefined));
         try {
           const value = await work({
             grant,
@@ -86,17 +87,4 @@ export function createCommandKeeper(
   { clock, random }: { readonly clock: Clock; readonly random: () => number },
 ): LockKeeper {
   return createLockKeeper({ client, clock, random, isGone: (pod, signal) => isPodGone(client, pod, signal) });
-}
-
-/** A renewal that fails is tried again at the next one; whether the lock is still there is asked where it matters. */
-function renewing(keeper: LockKeeper, ref: Parameters<LockKeeper['renew']>[0], clock: Clock): () => void {
-  let cancel = (): void => {};
-  const arm = (): void => {
-    cancel = clock.setTimeout(() => {
-      keeper.renew(ref).catch(() => undefined);
-      arm();
-    }, RENEW_MS);
-  };
-  arm();
-  return () => cancel();
 }

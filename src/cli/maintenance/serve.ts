@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import type { Clock } from '../../kube/clock.ts';
+import { type Clock, repeat } from '../../kube/clock.ts';
 import { ALIVE_MS, type Answers, IDLE_MS, type Order, type Reply, type Request } from './protocol.ts';
 
 /** What can be done on the volume. */
@@ -56,16 +56,4 @@ function perform(order: Order, operations: Operations): Promise<Answers[Order['d
     case 'remove':
       return operations.remove(order);
   }
-}
-
-function repeat(clock: Clock, everyMs: number, action: () => void): () => void {
-  let cancel = (): void => {};
-  const arm = (): void => {
-    cancel = clock.setTimeout(() => {
-      action();
-      arm();
-    }, everyMs);
-  };
-  arm();
-  return () => cancel();
 }
