@@ -3,7 +3,7 @@ import { defineCommand, type Io, type OptionSpecs, type Values } from '../comman
 import { CliError, EXIT } from '../exit.ts';
 import { ageOption, sizeOption } from '../options.ts';
 import { age, bytes, json, table } from '../output.ts';
-import { type CommandLocks, createCommandKeeper, createCommandLocks } from './locks.ts';
+import type { CommandLocks } from './locks.ts';
 import { type Candidate, type Planned, type PrunePolicy, planPrune } from './plan-prune.ts';
 import { missing, REPOSITORY_OPTION, repositoriesOption } from './repositories.ts';
 import type { Session } from './session.ts';
@@ -61,10 +61,10 @@ export const pruneCommand = defineCommand({
     const policy = policyOf(values);
     const dryRun = values['dry-run'] === true;
     return withCluster(values, async connection => {
-      const { client, namespace } = connection;
+      const { namespace } = connection;
       const outcomes = await workOnVolume(
         { connection, io, values, command: 'prune', readOnly: dryRun },
-        async ({ session, holder }) => {
+        async ({ session, locks }) => {
           const entries = await volumeEntries(session);
           for (const url of missing(
             policy.repositories,
@@ -74,7 +74,6 @@ export const pruneCommand = defineCommand({
           }
           const planned = planPrune(entries, policy, io.clock.now());
           if (dryRun) return planned.map(({ entry, why }) => outcome(entry, 'would be removed', why, entry.bytes));
-          const locks = createCommandLocks({ keeper: createCommandKeeper(client, io), namespace, holder, ...io });
           return await removeAll(planned, session, locks, io);
         },
       );

@@ -3,7 +3,7 @@ import { defineCommand, type Io } from '../command.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { bytes, json, table } from '../output.ts';
 import { type Entry, sorted } from './entries.ts';
-import { type CommandLocks, createCommandKeeper, createCommandLocks } from './locks.ts';
+import type { CommandLocks } from './locks.ts';
 import { readEntries } from './read-entries.ts';
 import { missing, REPOSITORY_OPTION, repositoriesOption } from './repositories.ts';
 import type { Session } from './session.ts';
@@ -57,13 +57,8 @@ export const verifyCommand = defineCommand({
       const verdicts =
         entries.length === 0
           ? []
-          : await workOnVolume({ connection, io, values, command: 'verify', readOnly: true }, ({ session, holder }) =>
-              verifyAll(
-                entries,
-                session,
-                createCommandLocks({ keeper: createCommandKeeper(client, io), namespace, holder, ...io }),
-                io,
-              ),
+          : await workOnVolume({ connection, io, values, command: 'verify', readOnly: true }, ({ session, locks }) =>
+              verifyAll(entries, session, locks, io),
             );
       reportVerdicts(verdicts ?? [], namespace, values.output === 'json', io);
       return verdicts?.some(({ result }) => result === 'broken') === true ? EXIT.finding : EXIT.ok;

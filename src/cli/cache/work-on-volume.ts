@@ -9,6 +9,7 @@ import type { Io, OptionSpecs, Values } from '../command.ts';
 import { CliError } from '../exit.ts';
 import { ageOption } from '../options.ts';
 import { findImage } from './image.ts';
+import { type CommandLocks, createCommandKeeper, createCommandLocks } from './locks.ts';
 import { MAINTENANCE_CONTAINER, MAINTENANCE_LABELS, maintenancePod, podProgress } from './maintenance-pod.ts';
 import { openSession, type Session } from './session.ts';
 
@@ -31,13 +32,16 @@ export const POD_OPTIONS = {
   },
 } as const satisfies OptionSpecs;
 
-export interface Bench {
+/** What a command works with. */
+export interface VolumeTools {
   readonly session: Session;
-  /** For locks: they go with the Pod. */
+  /** Those of `holder`, with the rights of the command's user. */
+  readonly locks: CommandLocks;
+  /** The Pod, with which its locks go. */
   readonly holder: LockOwner;
 }
 
-export interface BenchOptions {
+export interface VolumeOptions {
   readonly connection: Connection;
   readonly io: Io;
   readonly values: Values<typeof POD_OPTIONS>;
@@ -59,8 +63,8 @@ const TIDY_MS = 10_000;
  * two hours are the end of any. The next command removes what such a Pod leaves: its object.
  */
 export async function workOnVolume<R>(
-  options: BenchOptions,
-  work: (bench: Bench) => Promise<R>,
+  options: VolumeOptions,
+  work: (tools: VolumeTools) => Promise<R>,
 ): Promise<R | undefined> {
   const { connection, io, values, command, readOnly } = options;
   const { client, namespace } = connection;
@@ -79,7 +83,8 @@ export async function workOnVolume<R>(
     try {
       const session = openSession(attachment, name, io.clock);
       const holder = { run: `tako cache ${command}`, runUid: '', pod: name, podUid: pod.metadata.uid };
-      return await work({ session, holder });
+      const locks = createCommandLocks({ keeper: createCommandKeeper(client, io), namespace, holder, ...io });
+      return await work({ session, locks, holder });
     } finally {
       await attachment.close();
     }
