@@ -84,7 +84,7 @@ export const pruneCommand = defineCommand({
 });
 
 function policyOf(values: Values<typeof POLICY_OPTIONS>): PrunePolicy {
-  const repositories = repositoriesOption(values.repository) ?? new Set<string>();
+  const repositories = repositoriesOption(values.repository);
   const olderThanMs = values['older-than'] === undefined ? undefined : ageOption('older-than', values['older-than']);
   const maxBytes = values['max-size'] === undefined ? undefined : sizeOption('max-size', values['max-size']);
   const all = values.all === true;

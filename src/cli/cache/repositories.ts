@@ -12,9 +12,8 @@ export const REPOSITORY_OPTION = {
   },
 } as const satisfies OptionSpecs;
 
-/** The repositories that were named, in their one spelling; undefined when none was. Throws a CliError. */
-export function repositoriesOption(urls: readonly string[] | undefined): Set<string> | undefined {
-  if (urls === undefined) return undefined;
+/** The repositories that were named, in their one spelling. Throws a CliError. */
+export function repositoriesOption(urls: readonly string[] = []): Set<string> {
   return new Set(
     urls.map(url => {
       try {
@@ -27,8 +26,8 @@ export function repositoriesOption(urls: readonly string[] | undefined): Set<str
   );
 }
 
-/** Says which of the named repositories are not there; whether any is missing. */
-export function missing(named: ReadonlySet<string> | undefined, there: Iterable<string>): string[] {
+/** Which of the named repositories are not there. */
+export function missing(named: ReadonlySet<string>, there: Iterable<string>): string[] {
   const known = new Set(there);
-  return [...(named ?? [])].filter(url => !known.has(url));
+  return [...named].filter(url => !known.has(url));
 }

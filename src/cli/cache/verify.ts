@@ -42,7 +42,7 @@ export const verifyCommand = defineCommand({
     return withCluster(values, async connection => {
       const { client, namespace } = connection;
       const entries = sorted(await readEntries(client, namespace, io)).filter(
-        ({ state }) => state.published !== undefined && (named === undefined || named.has(state.url)),
+        ({ state }) => state.published !== undefined && (named.size === 0 || named.has(state.url)),
       );
       const unknown = missing(
         named,
