@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { nearest, suggestion } from '../workflow/nearest.ts';
-import type { Command, Group, Member, OptionSpec, OptionSpecs, Values } from './command.ts';
+import type { Command, Group, Member, OptionSpecs, Values } from './command.ts';
 
 /** What a command line asks for. */
 export type Parsed =
@@ -47,7 +47,7 @@ function wordsOf(root: Group, args: readonly string[]): { words: string[]; help:
   const specs: OptionSpecs = Object.assign({ help: HELP }, ...allCommands(root).map(({ options }) => options));
   const { positionals, values } = parseArgs({
     args: [...args],
-    options: Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, toNode(spec)])),
+    options: specs,
     strict: false,
     allowPositionals: true,
   });
@@ -64,7 +64,7 @@ function valuesOf(command: Command, path: readonly string[], args: readonly stri
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, toNode(spec)])),
+      options: specs,
       strict: true,
       allowPositionals: true,
     });
@@ -78,10 +78,6 @@ function valuesOf(command: Command, path: readonly string[], args: readonly stri
   } catch (error) {
     return wrong(complaintOf(error as NodeJS.ErrnoException, Object.keys(specs)));
   }
-}
-
-function toNode({ type, short, multiple = false }: OptionSpec) {
-  return { type, multiple, ...(short === undefined ? {} : { short }) };
 }
 
 /** Node.js' own words, without the advice for programmers after them. */
