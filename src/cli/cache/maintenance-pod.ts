@@ -93,7 +93,6 @@ const HOPELESS = new Set([
   'ErrImageNeverPull',
   'CreateContainerConfigError',
   'CreateContainerError',
-  'CrashLoopBackOff',
 ]);
 
 export function podProgress({ status, metadata }: Pick<Pod, 'status' | 'metadata'>): PodProgress {

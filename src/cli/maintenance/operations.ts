@@ -14,7 +14,7 @@ export function operationsOn(root: string): Operations {
         entries: entries.map(({ url, bytes, used, generations }) => ({
           url: url.href,
           bytes,
-          highestFence: Math.max(0, ...generations.map(({ fence }) => fence)),
+          highestFence: generations.at(-1)?.fence ?? 0,
           used: used.toISOString(),
         })),
       };
