@@ -84,12 +84,14 @@ const client = {
   },
 } satisfies Pick<KubeClient, 'applyServerSide'>;
 
-function newReconciler(timeoutMs = 10_000): RepositoryReconciler {
+const newReader = (timeoutMs = 10_000) => createRepositoryReader({ policy: { schemes: ['http'] }, timeoutMs });
+
+function newReconciler(reader = newReader()): RepositoryReconciler {
   return createRepositoryReconciler({
     client,
     recorder: { event: input => void events.push(input) },
     repositories: store,
-    reader: createRepositoryReader({ policy: { schemes: ['http'] }, timeoutMs }),
+    reader,
     secrets: { read: async (namespace, name) => secrets.get(`${namespace}/${name}`) },
     breakers: world.breakers,
     clock,
@@ -242,10 +244,13 @@ describe('the repository reconciler', () => {
   });
 
   test('given a server that does not answer, then it is tried again with growing pauses while Ready stays', async () => {
-    reconciler = newReconciler(300);
+    const [patient, hasty] = [newReader(), newReader(300)];
+    let current = patient;
+    reconciler = newReconciler({ ...patient, resolveRef: request => current.resolveRef(request) });
     apply();
     await reconcile();
     server.setFault({ kind: 'hang' });
+    current = hasty;
 
     const waits: unknown[] = [];
     for (const pause of [300_000, 5_000, 10_000]) {
@@ -259,6 +264,7 @@ describe('the repository reconciler', () => {
     expect(events.filter(({ reason }) => reason === 'TimedOut')).toHaveLength(1);
 
     server.setFault(undefined);
+    current = patient;
     await clock.advance(20_000);
     expect(await reconcile()).toEqual({ requeueAfterMs: 300_000 });
     expect(condition('Reconciling')).toBe('False Succeeded');
