@@ -32,6 +32,11 @@ describe('classifyFailure', () => {
       'invalid',
     ],
     ['fatal: did not receive expected object 1111111111111111111111111111111111111111', 'UnsafeRepository', 'invalid'],
+    [
+      'fatal: REF_DELTA at offset 247 already resolved (duplicate base 6b584e8ece562ebffc15d38808cd6b98fc3d97ea?)\nfatal: fetch-pack: invalid index-pack output',
+      'UnsafeRepository',
+      'invalid',
+    ],
     ["fatal: unable to access 'https://h/a/': Could not resolve host: h", 'Unreachable', 'transient'],
     [
       "fatal: unable to access 'http://h/a/': Failed to connect to h port 80 after 0 ms: Couldn't connect to server",

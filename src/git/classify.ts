@@ -112,6 +112,12 @@ const RULES: readonly Rule[] = [
       `${where} holds objects that git refuses as broken or dangerous (${detail}): \`git fsck\` in a clone finds them; take them out of the commit`,
   },
   {
+    code: 'UnsafeRepository',
+    pattern: /REF_DELTA at offset \d+ already resolved/i,
+    message: (where, detail) =>
+      `${where} sends an object that is to be made out of itself, which git refuses (${detail}): pack the repository anew on its server, \`git repack -a -d -f\``,
+  },
+  {
     code: 'UrlNotAllowed',
     pattern: /transport '.*' not allowed|dubious ownership/i,
     message: (where, detail) => `git refuses to read ${where} (${detail})`,

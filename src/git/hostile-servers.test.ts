@@ -18,6 +18,7 @@ import {
   deepTree,
   deltaBomb,
   deltaChain,
+  deltaOfItself,
   endless,
   type HostilePack,
   hugeTree,
@@ -98,6 +99,13 @@ describe('packs that unpack to more than they are', () => {
 
   test('given deltas on deltas, then they are taken with the memory of two', async () => {
     expect((await checkoutOf(deltaChain(500), { memoryBytes: 24 * MIB })).error).toBeUndefined();
+  });
+
+  test('given a delta that makes its own base, then it is refused for good, unless git can make sense of it', async () => {
+    const { error } = await checkoutOf(deltaOfItself());
+
+    // Newer versions of git follow such deltas: https://github.com/gitgitgadget/git/pull/1906
+    expect([undefined, 'UnsafeRepository']).toContain(error?.code);
   });
 
   test('given a header that speaks of four thousand million objects, then it is refused', async () => {
