@@ -40,7 +40,10 @@ export class CacheRefusedError extends Error {
 
 /** The claims of caches, one a namespace. Runs never fail for want of one. */
 export interface CacheVolumes {
-  /** What a Pod that is made now gets; undefined: it goes without. No call to the API server. */
+  /**
+   * What a Pod that is made now gets; undefined: it goes without. No call to the API server. After a setback the first that asks tries the cache
+   * for the others, and a lost volume is told of once: ask only for a Pod that will have it.
+   */
   find(namespace: string): CacheVolume | undefined;
   /** Creates the claim, once for all who ask at the same time. Throws a CacheRefusedError when there is none to use. */
   create(namespace: string, signal: AbortSignal): Promise<void>;

@@ -1,8 +1,13 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startServerAndClient } from '../../../test/fixtures/api-server/client.ts';
 import type { ApiServer } from '../../../test/fixtures/api-server/server.ts';
 import { createFakeClock } from '../../../test/fixtures/fake-clock.ts';
+import { type GitServer, startGitServer } from '../../../test/fixtures/git-server/git-server.mjs';
+import { createRepository } from '../../../test/fixtures/git-server/repositories.mjs';
 import { RESULT_KEY } from '../../agent/contract.ts';
 import type { TakoRunStatus } from '../../api/takorun.ts';
 import { controllerOf, type KubeObject, keyOf } from '../../kube/objects.ts';
@@ -11,7 +16,7 @@ import { NO_LIMITS, ticket } from '../../queue/testing/naive.ts';
 import { createRepositoryReader } from '../repository/reader.ts';
 import { createAdmission } from './admission.ts';
 import { byParentUid, POD_INDEXES, RUN_INDEXES } from './indexes.ts';
-import { observeWorkflow } from './observe-workflow.ts';
+import { observeWorkflow, type WorkflowContext } from './observe-workflow.ts';
 import type { LiveRepository, LiveRun, ObservedPod } from './observed.ts';
 import { createRetainedPlaces } from './retained-places.ts';
 import {
@@ -25,7 +30,7 @@ import {
   workflowRun,
 } from './testing/builders.ts';
 
-async function harness() {
+async function harness(changes: Partial<WorkflowContext> = {}) {
   const { server, client } = await startServerAndClient();
   const runs = createStore<LiveRun>({ indexes: { [RUN_INDEXES.parent]: byParentUid } });
   const pods = createStore<ObservedPod>({
@@ -52,6 +57,7 @@ async function harness() {
     },
     prepare: { reader: createRepositoryReader(), secrets: { read: async () => undefined } },
     gatewayCa: () => 'PEM',
+    ...changes,
   };
   const observe = (run: LiveRun) => observeWorkflow(run, CREATED + 1_000, context, AbortSignal.timeout(10_000));
   const refuse = (name: string) => {
@@ -278,5 +284,62 @@ describe('the turn of a run', () => {
     runs.set({ ...below, metadata: { ...owned, resourceVersion: '2' }, status: { phase: 'Succeeded' } });
     await observe(one);
     expect(admission.runningOf('uid-emit')).toBe(1);
+  });
+});
+
+describe('the cache of a run', () => {
+  let root: string;
+  let server: GitServer;
+  let revision: string | undefined;
+  beforeAll(async () => {
+    root = await mkdtemp(path.join(tmpdir(), 'tako-observe-'));
+    const file = 'version: 0.1.0\nworkflows:\n  release:\n    steps: [./build.sh]\n';
+    const created = await createRepository(path.join(root, 'acme/core-lib.git'), {
+      commits: [{ files: { 'tako.yml': file } }],
+    });
+    revision = created.commits[0];
+    server = await startGitServer({ root });
+  });
+  afterAll(async () => {
+    await server.close();
+    await rm(root, { recursive: true });
+  });
+
+  const volume = { settings: { maxBytes: 1, maxAgeSeconds: 1, seconds: 60 }, isMissing: false };
+
+  /** A run that may start now, and whose cache was asked for. */
+  async function observed(run: LiveRun) {
+    const asked: string[] = [];
+    const find = (namespace: string) => {
+      asked.push(namespace);
+      return volume;
+    };
+    const reader = createRepositoryReader({ policy: { schemes: ['http'] }, timeoutMs: 30_000 });
+    const prepare = { reader, secrets: { read: async () => undefined } };
+    const { repositories, observe } = await harness({ cache: { find }, prepare });
+    const spec = { url: `${server.url}/acme/core-lib.git` };
+    repositories.set(repository({ spec, status: { slug: 'acme/core-lib', revision } }));
+    const { preparation, cache } = await observe(run);
+    expect(preparation?.kind).toBe('ready');
+    return { asked, cache };
+  }
+
+  const after = (reason: string) => {
+    const ended = { number: 1, podName, podUID: 'x', completionTime: '2020-01-01T00:00:00Z', reason };
+    return workflowRun({ status: { phase: 'Pending', attempts: [ended] } });
+  };
+
+  it.each([
+    ['that is new', workflowRun()],
+    ['whose Pod was lost', after('PodLost')],
+  ])('given a run %s, then its Pod gets what there is', async (_, run) => {
+    expect(await observed(run)).toEqual({ asked: ['team'], cache: volume });
+  });
+
+  it.each([
+    ['a dry run', workflowRun({ spec: { dryRun: true } })],
+    ['a run whose Pod with the cache did not start', after('CacheNotMounted')],
+  ])('given %s, then it goes without, and nobody asks: to ask may begin a try for others', async (_, run) => {
+    expect(await observed(run)).toEqual({ asked: [], cache: undefined });
   });
 });

@@ -16,6 +16,7 @@ import { below, POD_INDEXES, RUN_INDEXES } from './indexes.ts';
 import { ancestorsOf, lineageOf, parentOf } from './lineage.ts';
 import { type LiveRepository, type LiveRun, type ObservedPod, projectPod } from './observed.ts';
 import type { RunOptions } from './options.ts';
+import { CACHE_NOT_MOUNTED } from './plan-pod.ts';
 import { planBackoff } from './plan-retry.ts';
 import { isOver, podState } from './pod-state.ts';
 import { type PrepareContext, prepareWorkflow, type WorkflowSpec } from './prepare.ts';
@@ -113,7 +114,7 @@ export async function observeWorkflow(
   if (heldAgain !== undefined) return { ...ready, held: heldAgain };
   // Last of all: whoever is let in by a half-open breaker is one of few, and starts now.
   const circuit = asksBreaker(run) ? context.breakers.enter(run, now) : undefined;
-  if (circuit === undefined) return { ...ready, cache: context.cache?.find(namespace) };
+  if (circuit === undefined) return { ...ready, cache: mayHaveCache(run) ? context.cache?.find(namespace) : undefined };
   admission.release(key);
   return { ...base, circuit };
 }
@@ -155,6 +156,14 @@ function retentionOf(
     return {};
   }
   return { retention: retained.request(key) ? 'granted' : 'refused' };
+}
+
+/**
+ * Whether the next Pod of the run may have the cache: a dry run has none, and the attempt after one whose Pod could not start with the cache goes
+ * without. Nobody else asks for the cache, for whoever does may be the one that tries it for all.
+ */
+function mayHaveCache({ spec, status }: LiveRun): boolean {
+  return spec.dryRun !== true && status?.attempts?.at(-1)?.reason !== CACHE_NOT_MOUNTED;
 }
 
 /** Later attempts belong to a run that was let in, and a dry run executes nothing. */

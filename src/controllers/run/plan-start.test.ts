@@ -60,11 +60,10 @@ describe('start of a workflow run', () => {
   });
 
   it.each([
-    ['CacheNotMounted', 1],
-    ['PodLost', 2],
-  ])('given the attempt before ended as %s, then what is created is right', (reason, actions) => {
-    const cache = { settings: { maxBytes: 1, maxAgeSeconds: 1, seconds: 60 }, isMissing: true };
-    const last = { number: 1, podName: 'p', podUID: 'u', startTime: at(0), completionTime: at(0), reason };
+    ['a cache, then it has that too', { settings: { maxBytes: 1, maxAgeSeconds: 1, seconds: 60 }, isMissing: true }, 2],
+    ['none, then it goes without', undefined, 1],
+  ])('given a further attempt and %s', (_, cache, actions) => {
+    const last = { number: 1, podName: 'p', podUID: 'u', startTime: at(0), completionTime: at(0), reason: 'PodLost' };
     const run = workflowRun({ status: { phase: 'Pending', startTime: at(0), attempts: [last] } });
     const { before } = plan({ ...ready, cache, run, now: CREATED + 30_000 });
     expect(before).toHaveLength(actions);

@@ -5,7 +5,6 @@ import type { Action, Decision } from './decision.ts';
 import { NOTHING } from './decision.ts';
 import { runIdOf } from './identity.ts';
 import type { LiveRun } from './observed.ts';
-import { CACHE_NOT_MOUNTED } from './plan-pod.ts';
 import { planQueued } from './plan-queued.ts';
 import { planBackoff, retryDueMs } from './plan-retry.ts';
 import { buildPod } from './pod.ts';
@@ -122,15 +121,9 @@ function planRefused(observation: WorkflowObservation, refusal: PodRefusal): Dec
   }
 }
 
-/** The attempt after one whose Pod could not start with the cache goes without it. */
-function cacheFor({ run, cache }: WorkflowObservation): WorkflowObservation['cache'] {
-  return run.status?.attempts?.at(-1)?.reason === CACHE_NOT_MOUNTED ? undefined : cache;
-}
-
 function start(observation: WorkflowObservation, prepared: PreparedWorkflow, deadlineMs: number): Decision {
-  const { run, repository, now } = observation;
+  const { run, repository, now, cache } = observation;
   if (repository === undefined) return NOTHING;
-  const cache = cacheFor(observation);
   const pod = buildPod({
     run,
     repository,

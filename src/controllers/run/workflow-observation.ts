@@ -53,7 +53,7 @@ export interface WorkflowObservation {
   readonly stored?: ResultBody | 'missing' | undefined;
   /** Whether the namespace has a place for the workspace that the last Pod holds for people; only when it holds one. */
   readonly retention?: 'granted' | 'refused' | undefined;
-  /** The cache of the namespace; absent: the Pod goes without. Only looked up for a run that may start. */
+  /** The cache of the namespace; absent: the Pod goes without. Only asked for when the run may start now, and its Pod may have it. */
   readonly cache?: CacheVolume | undefined;
   readonly trigger?: PodInput['trigger'];
   readonly gatewayCa: string;
