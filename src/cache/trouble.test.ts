@@ -127,6 +127,19 @@ describe('a generation that is broken', () => {
   });
 });
 
+describe('a check that cannot be finished', () => {
+  test('given git may not have the memory for it, then that is no fault of the copy', async () => {
+    const large = await world.repository([{ files: { large: 'x'.repeat(7 * 1024 * 1024) } }]);
+    await world.run(large, 0);
+    const directory = `${world.entryOf(large)}/gen-1`;
+
+    const checked = verifyGeneration(directory, { url: large.url, fence: 1 }, { memoryBytes: 6 * 1024 * 1024 });
+
+    await expect(checked).rejects.toMatchObject({ code: 'RepositoryTooLarge' });
+    expect(await verifyGeneration(directory, { url: large.url, fence: 1 })).toEqual([]);
+  });
+});
+
 describe('a volume that cannot be used', () => {
   test.each([
     ['a file in its place', async (root: string) => writeFile(root, '')],

@@ -98,6 +98,21 @@ describe('checking entries', () => {
     ]);
   });
 
+  test('given git may not have the memory to check one, then it is skipped, and the next one is checked', async () => {
+    const large = await world.repository([{ files: { large: 'x'.repeat(7 * 1024 * 1024) } }]);
+    await world.run(large, 0);
+    const small = await cached();
+    const { verify } = operationsOn(world.root, 6 * 1024 * 1024);
+    const narrow: Session = {
+      ...session,
+      verify: (url, fence, commits) => verify({ do: 'verify', url, fence, commits }),
+    };
+    expect(await verifyAll([entryOf(large), entryOf(small)], narrow, locks, recordedIo())).toMatchObject([
+      { result: 'skipped', reasons: [expect.stringMatching(/as it was written.*more than the 6 MiB of memory/)] },
+      { result: 'good' },
+    ]);
+  });
+
   test('given the lock is lost under the check, then what it found is not believed', async () => {
     const one = await cached();
     const robbed: Session = {

@@ -9,7 +9,8 @@ import { openSession } from './session.ts';
 
 const WORK: Operations = {
   scan: async () => ({ entries: [{ url: 'https://a.b/c', bytes: 1, highestFence: 2, used: '2026-05-01T12:00:00Z' }] }),
-  verify: async ({ fence }) => ({ problems: fence === 1 ? [] : ['a pack is broken'] }),
+  verify: async ({ fence }) =>
+    fence === 3 ? { unchecked: 'no memory' } : { problems: fence === 1 ? [] : ['a pack is broken'] },
   remove: async () => {
     throw new Error('the volume is read-only');
   },
@@ -36,6 +37,7 @@ describe('a command and its Pod', () => {
     ]);
     expect(await session.verify('https://a.b/c', 1, [])).toEqual({ problems: [] });
     expect(await session.verify('https://a.b/c', 2, [])).toEqual({ problems: ['a pack is broken'] });
+    expect(await session.verify('https://a.b/c', 3, [])).toEqual({ unchecked: 'no memory' });
     await expect(session.remove('https://a.b/c', 2)).rejects.toThrow(
       'Pod the-pod could not remove: the volume is read-only',
     );

@@ -17,7 +17,7 @@ const ANSWERS = {
       z.object({ url: z.string(), bytes: z.number(), highestFence: z.number(), used: z.iso.datetime() }),
     ),
   }),
-  verify: z.object({ problems: z.array(z.string()) }),
+  verify: z.union([z.object({ problems: z.array(z.string()) }), z.object({ unchecked: z.string() })]),
   remove: z.object({ freedBytes: z.number() }),
 } as const satisfies { [Name in Order['do']]: z.ZodType<Answers[Name]> };
 

@@ -25,7 +25,7 @@ export const verifyCommand = defineCommand({
   summary: 'Checks that cached repositories are as they were written',
   description: [
     "Checks the generation in use of each cached repository: every file against the checksum of when it was written, and then all objects with git's own fsck. A Pod in the namespace does that, which the command starts and removes.",
-    'It takes the locks of readers, one at a time: runs read on meanwhile, and one that has to write waits for a check that is under way. What is being written at the moment is skipped.',
+    'It takes the locks of readers, one at a time: runs read on meanwhile, and one that has to write waits for a check that is under way. What is being written at the moment is skipped, and so is what git would need more memory for than it may have.',
     'A broken copy is no reason to worry: the next run that wants it finds that out by the same checksums and fetches it anew. `tako cache prune --repository URL` removes it now.',
   ],
   options: { ...REPOSITORY_OPTION, ...CLUSTER_OPTIONS, ...POD_OPTIONS },
@@ -95,7 +95,9 @@ async function verifyOne({ state }: Entry, session: Session, locks: CommandLocks
     if (grant.published === undefined) {
       return { ...facts(), result: 'skipped', reasons: ['it was removed meanwhile'] };
     }
-    const { problems } = await session.verify(url, grant.published.fence, grant.published.commits);
+    const found = await session.verify(url, grant.published.fence, grant.published.commits);
+    if ('unchecked' in found) return { ...facts(grant.published), result: 'skipped', reasons: [found.unchecked] };
+    const { problems } = found;
     if (problems.length === 0) return { ...facts(grant.published), result: 'good', reasons: [] };
     // Without the lock somebody may have deleted the generation under our eyes.
     if (await isHeld()) return { ...facts(grant.published), result: 'broken', reasons: problems };

@@ -2,11 +2,16 @@ import { listEntries, readEntry } from '../../cache/entries.ts';
 import { entryDirectory, generationDirectory } from '../../cache/layout.ts';
 import { removeGenerations } from '../../cache/prune.ts';
 import { verifyGeneration } from '../../cache/verify.ts';
+import { hasGitCode } from '../../git/errors.ts';
 import { parseGitUrl } from '../../git/url.ts';
 import type { Operations } from './serve.ts';
 
-/** What is done on a volume that is mounted at `root`. */
-export function operationsOn(root: string): Operations {
+/**
+ * What is done on a volume that is mounted at `root`.
+ *
+ * @param memoryBytes bound of the memory of each git; default 128 MiB
+ */
+export function operationsOn(root: string, memoryBytes?: number): Operations {
   return {
     async scan() {
       const entries = await listEntries(root);
@@ -21,7 +26,12 @@ export function operationsOn(root: string): Operations {
     },
     async verify({ url, fence, commits }) {
       const generation = generationDirectory(entryDirectory(root, parseGitUrl(url)), fence);
-      return { problems: await verifyGeneration(generation, { url, fence, commits }) };
+      try {
+        return { problems: await verifyGeneration(generation, { url, fence, commits }, { memoryBytes }) };
+      } catch (error) {
+        if (!hasGitCode(error, 'RepositoryTooLarge')) throw error;
+        return { unchecked: `each file is as it was written, but git cannot check what is in them: ${error.message}` };
+      }
     },
     async remove({ url, fence }) {
       const parsed = parseGitUrl(url);

@@ -15,8 +15,8 @@ export type Order =
 
 export interface Answers {
   scan: { readonly entries: readonly ScannedEntry[] };
-  /** None: it is good. */
-  verify: { readonly problems: readonly string[] };
+  /** No problems: it is good. Unchecked: why nobody can tell. */
+  verify: { readonly problems: readonly string[] } | { readonly unchecked: string };
   remove: { readonly freedBytes: number };
 }
 
