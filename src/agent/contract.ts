@@ -1,4 +1,4 @@
-import type { ErrorType, StepStatus } from '../api/takorun.ts';
+import type { ErrorType, StepStatus } from '../api/takorun-status.ts';
 import type { CacheUse } from '../cache/locks.ts';
 import type { TreeLimits } from '../git/inspect-tree.ts';
 import type { TagDescription } from '../git/tags.ts';

@@ -1,4 +1,4 @@
-import type { StepStatus } from '../api/takorun.ts';
+import type { StepStatus } from '../api/takorun-status.ts';
 import type { Mask } from './protocol/mask.ts';
 import { describeOutcome, type ScriptOutcome } from './protocol/outcome.ts';
 

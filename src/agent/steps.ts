@@ -1,4 +1,4 @@
-import type { StepStatus } from '../api/takorun.ts';
+import type { StepStatus } from '../api/takorun-status.ts';
 import type { CelVariables } from '../workflow/cel/variables.ts';
 import { renderText } from '../workflow/template/index.ts';
 import { renderScript } from '../workflow/template/script.ts';

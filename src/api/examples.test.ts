@@ -3,7 +3,7 @@ import { type StructuralSchema, toStructuralSchema } from './crd.ts';
 import { TAKO_RUN_STATUS_EXAMPLES } from './examples.ts';
 import { takoRunKind } from './kinds.ts';
 import { exampleOf, kindReference, walk } from './reference.ts';
-import { takoRunStatusSchema } from './takorun.ts';
+import { takoRunStatusSchema } from './takorun-status.ts';
 
 /** Fields that hold a value of their own, not only further fields. */
 function valueFields(): string[] {

@@ -1,4 +1,4 @@
-import type { TakoRunStatus } from './takorun.ts';
+import type { TakoRunStatus } from './takorun-status.ts';
 
 /*
  * What statuses look like, for the reference: of each field the first value found here is shown. Runs of one tree, in which the test of

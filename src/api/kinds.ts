@@ -2,7 +2,8 @@ import type { KindDefinition } from './crd.ts';
 import { TAKO_RUN_STATUS_EXAMPLES } from './examples.ts';
 import { GROUP, VERSION } from './meta.ts';
 import { takoRepositorySpecSchema, takoRepositoryStatusSchema } from './takorepository.ts';
-import { takoRunSpecSchema, takoRunStatusSchema } from './takorun.ts';
+import { takoRunSpecSchema } from './takorun.ts';
+import { takoRunStatusSchema } from './takorun-status.ts';
 
 export const takoRunKind: KindDefinition = {
   group: GROUP,

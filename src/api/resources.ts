@@ -1,7 +1,8 @@
 import { defineResource, type KubeObject } from '../kube/objects.ts';
 import { type API_VERSION, GROUP, VERSION } from './meta.ts';
 import type { TakoRepositorySpec, TakoRepositoryStatus } from './takorepository.ts';
-import type { TakoRunSpec, TakoRunStatus } from './takorun.ts';
+import type { TakoRunSpec } from './takorun.ts';
+import type { TakoRunStatus } from './takorun-status.ts';
 
 export interface TakoRun extends KubeObject {
   apiVersion: typeof API_VERSION;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { TakoRunStatus } from '../api/takorun.ts';
+import type { TakoRunStatus } from '../api/takorun-status.ts';
 import {
   admits,
   afterOutcome,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isTerminal, PHASES, type Phase } from '../api/takorun.ts';
+import { isTerminal, PHASES, type Phase } from '../api/takorun-status.ts';
 import { CLAIM_MS, type Claim, type ClaimState, decideClaim, duplicateState, type FirstRun } from './claim.ts';
 
 const NOW = Date.parse('2026-01-02T00:00:00Z');

@@ -1,4 +1,4 @@
-import { type ErrorType, isTerminal, type Phase } from '../api/takorun.ts';
+import { type ErrorType, isTerminal, type Phase } from '../api/takorun-status.ts';
 
 /** How long an equal event takes the result of the first one, milliseconds. */
 export const CLAIM_MS = 24 * 3_600_000;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DetailedError, Phase } from '../api/takorun.ts';
+import type { DetailedError, Phase } from '../api/takorun-status.ts';
 import {
   type EventRunState,
   eventCompletion,

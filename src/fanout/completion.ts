@@ -1,4 +1,10 @@
-import { type ChildrenSummary, type DetailedError, type ErrorType, isTerminal, type Phase } from '../api/takorun.ts';
+import {
+  type ChildrenSummary,
+  type DetailedError,
+  type ErrorType,
+  isTerminal,
+  type Phase,
+} from '../api/takorun-status.ts';
 import type { SharedRuns } from './shared.ts';
 import { emptySummary, unfinishedCount } from './summary.ts';
 

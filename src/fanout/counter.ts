@@ -1,4 +1,4 @@
-import type { ChildrenSummary, TreeSummary } from '../api/takorun.ts';
+import type { ChildrenSummary, TreeSummary } from '../api/takorun-status.ts';
 import {
   addSummaries,
   addTreeSummaries,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_ERROR_MESSAGE } from '../api/takorun.ts';
+import { MAX_ERROR_MESSAGE } from '../api/takorun-status.ts';
 import { detailedErrors, mergeErrors } from './errors.ts';
 import type { ChildState } from './summary.ts';
 

@@ -5,7 +5,7 @@ import {
   MAX_DETAILED_ERRORS,
   MAX_ERROR_MESSAGE,
   type Phase,
-} from '../api/takorun.ts';
+} from '../api/takorun-status.ts';
 import { compareText } from './fingerprint.ts';
 import { shorten } from './shorten.ts';
 import type { ChildState } from './summary.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Phase, StepStatus, TakoRunStatus } from '../api/takorun.ts';
+import type { Phase, StepStatus, TakoRunStatus } from '../api/takorun-status.ts';
 import { failedBelow, stepsEndedWell } from './failure.ts';
 
 const statusOf = (phase: Phase, reason: string, steps: StepStatus['phase'][] = []): TakoRunStatus => ({

@@ -1,4 +1,4 @@
-import type { TakoRunStatus } from '../api/takorun.ts';
+import type { TakoRunStatus } from '../api/takorun-status.ts';
 import type { RunObject } from './objects.ts';
 
 /** Reasons of a run whose fan-out did what it should, and whose children did not. */

@@ -1,4 +1,5 @@
-import { MAX_INPUT_BYTES, type RunEvent, type SkippedSubscriber } from '../api/takorun.ts';
+import { MAX_INPUT_BYTES, type RunEvent } from '../api/takorun.ts';
+import type { SkippedSubscriber } from '../api/takorun-status.ts';
 import { renderText } from '../workflow/template/index.ts';
 import { canonicalJson } from './fingerprint.ts';
 import { skip } from './match.ts';

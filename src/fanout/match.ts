@@ -1,4 +1,5 @@
-import { MAX_SKIPPED, type RunEvent, type SkippedSubscriber } from '../api/takorun.ts';
+import type { RunEvent } from '../api/takorun.ts';
+import { MAX_SKIPPED, type SkippedSubscriber } from '../api/takorun-status.ts';
 import { parseVersionRange, satisfies } from '../workflow/version-range.ts';
 import { accepts, type EmitterNamespace } from './consent.ts';
 import type { Subscriber } from './subscribers.ts';

@@ -1,6 +1,7 @@
 import type { API_VERSION } from '../api/meta.ts';
 import type { TakoRepositorySpec, TakoRepositoryStatus } from '../api/takorepository.ts';
-import type { TakoRunSpec, TakoRunStatus } from '../api/takorun.ts';
+import type { TakoRunSpec } from '../api/takorun.ts';
+import type { TakoRunStatus } from '../api/takorun-status.ts';
 
 /** One object of the cluster, for certain: a name can be used again, a UID cannot. */
 export interface ObjectIdentity {

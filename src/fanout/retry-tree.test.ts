@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ANNOTATIONS } from '../api/meta.ts';
-import { isTerminal, type Phase, type TakoRunStatus } from '../api/takorun.ts';
+import { isTerminal, type Phase, type TakoRunStatus } from '../api/takorun-status.ts';
 import { eventCompletion } from './completion.ts';
 import type { RunObject } from './objects.ts';
 import { isDue, isDueElsewhere, type RetryRequest, retryKind, retryRequest } from './retry-tree.ts';

@@ -1,5 +1,5 @@
 import { ANNOTATIONS } from '../api/meta.ts';
-import { isTerminal, MAX_CHOSEN, type RetryStatus } from '../api/takorun.ts';
+import { isTerminal, MAX_CHOSEN, type RetryStatus } from '../api/takorun-status.ts';
 import { toTimestamp } from '../api/timestamp.ts';
 import { stepsEndedWell } from './failure.ts';
 import type { RunObject } from './objects.ts';

@@ -1,5 +1,5 @@
 import { AWAITED_PREFIX } from '../api/meta.ts';
-import type { ChildrenSummary, DetailedError } from '../api/takorun.ts';
+import type { ChildrenSummary, DetailedError } from '../api/takorun-status.ts';
 import type { ObjectIdentity, RunObject } from './objects.ts';
 import { startedBy } from './parentage.ts';
 

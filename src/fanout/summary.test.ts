@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PHASES } from '../api/takorun.ts';
+import { PHASES } from '../api/takorun-status.ts';
 import {
   addSummaries,
   addTreeSummaries,

@@ -1,4 +1,4 @@
-import type { ChildrenSummary, DetailedError, ErrorType, Phase, TreeSummary } from '../api/takorun.ts';
+import type { ChildrenSummary, DetailedError, ErrorType, Phase, TreeSummary } from '../api/takorun-status.ts';
 import { failedBelow } from './failure.ts';
 import type { ObjectName, RunObject } from './objects.ts';
 

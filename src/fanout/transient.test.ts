@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ERROR_TYPES } from '../api/takorun.ts';
+import { ERROR_TYPES } from '../api/takorun-status.ts';
 import { FAILURES, type FailureClass, failureClass } from './transient.ts';
 
 /** What happened, the reason that it gets, and what it is taken for: one row each, in words of the field. */

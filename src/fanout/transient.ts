@@ -1,4 +1,4 @@
-import type { ErrorType } from '../api/takorun.ts';
+import type { ErrorType } from '../api/takorun-status.ts';
 
 /**
  * What an attempt's failure says about another attempt:

@@ -1,4 +1,4 @@
-import type { TreeSummary } from '../api/takorun.ts';
+import type { TreeSummary } from '../api/takorun-status.ts';
 import { isNearBudget } from './budget.ts';
 import { MAX_DEPTH, WARN_DEPTH } from './lineage.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TakoRunStatus } from '../api/takorun.ts';
+import type { TakoRunStatus } from '../api/takorun-status.ts';
 import { authorize } from './authorize.ts';
 import { buildLiveRun } from './testing/gateway-harness.ts';
 

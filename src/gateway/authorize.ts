@@ -1,4 +1,4 @@
-import { isTerminal } from '../api/takorun.ts';
+import { isTerminal } from '../api/takorun-status.ts';
 import type { Caller } from './app.ts';
 import type { PodIdentity } from './authenticate.ts';
 import { GatewayFailure } from './failure.ts';

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { IDS } from '../../src/agent/contract.ts';
 import { API_VERSION } from '../../src/api/meta.ts';
 import { type TakoRun, takoRuns } from '../../src/api/resources.ts';
-import { isTerminal } from '../../src/api/takorun.ts';
+import { isTerminal } from '../../src/api/takorun-status.ts';
 import { createKubeClient } from '../../src/kube/client.ts';
 import { loadClusterConfig } from '../../src/kube/config.ts';
 import { type KubeObject, type Live, type Pod, pods, type ResourceType } from '../../src/kube/objects.ts';

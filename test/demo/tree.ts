@@ -1,5 +1,5 @@
 import type { TakoRun } from '../../src/api/resources.ts';
-import { isTerminal } from '../../src/api/takorun.ts';
+import { isTerminal } from '../../src/api/takorun-status.ts';
 import type { Live } from '../../src/kube/objects.ts';
 
 export type LiveRun = Live<TakoRun>;

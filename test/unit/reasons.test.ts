@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { takoRunStatusSchema } from '../../src/api/takorun.ts';
+import { takoRunStatusSchema } from '../../src/api/takorun-status.ts';
 import { REASONS } from '../../src/controllers/repository/reasons.ts';
 import { FAILURES, type FailureClass } from '../../src/fanout/transient.ts';
 

@@ -1,5 +1,5 @@
 import { ANNOTATIONS, API_VERSION, LABELS } from '../../api/meta.ts';
-import { isTerminal } from '../../api/takorun.ts';
+import { isTerminal } from '../../api/takorun-status.ts';
 import { isExpired } from '../../fanout/claim.ts';
 import { controllerOf, type Lease, type LiveMeta, type OwnerReference } from '../../kube/objects.ts';
 import { parseState } from '../../locks/state.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TakoRunStatus } from '../../api/takorun.ts';
+import type { TakoRunStatus } from '../../api/takorun-status.ts';
 import { at, CREATED, observedPod, repository, workflowRun } from '../run/testing/builders.ts';
 import type { Breakers } from './breakers.ts';
 import { type BreakerWorld, breakerWorld } from './testing/breakers.ts';

@@ -1,5 +1,5 @@
 import type { BreakerStatus } from '../../api/takorepository.ts';
-import { isTerminal } from '../../api/takorun.ts';
+import { isTerminal } from '../../api/takorun-status.ts';
 import { toTimestamp } from '../../api/timestamp.ts';
 import {
   admits,

@@ -7,7 +7,7 @@ import { type GitServer, startGitServer } from '../../../test/fixtures/git-serve
 import { addCommits, createRepository } from '../../../test/fixtures/git-server/repositories.mjs';
 import { ANNOTATIONS } from '../../api/meta.ts';
 import type { TakoRepositoryStatus } from '../../api/takorepository.ts';
-import type { TakoRunStatus } from '../../api/takorun.ts';
+import type { TakoRunStatus } from '../../api/takorun-status.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { ApiError } from '../../kube/errors.ts';
 import type { EventInput } from '../../kube/events.ts';

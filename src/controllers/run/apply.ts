@@ -1,6 +1,6 @@
 import { API_VERSION, CHILDREN_FINALIZER, FIELD_MANAGER, LABELS, TRACKING_FINALIZER } from '../../api/meta.ts';
 import { type TakoRun, takoRuns } from '../../api/resources.ts';
-import type { TakoRunStatus } from '../../api/takorun.ts';
+import type { TakoRunStatus } from '../../api/takorun-status.ts';
 import { toTimestamp } from '../../api/timestamp.ts';
 import { DEFAULT_TREE_BUDGET } from '../../fanout/budget.ts';
 import type { ObjectIdentity } from '../../fanout/objects.ts';

@@ -1,4 +1,4 @@
-import { isTerminal } from '../../api/takorun.ts';
+import { isTerminal } from '../../api/takorun-status.ts';
 import type { RunObject } from '../../fanout/objects.ts';
 import type { Action } from './decision.ts';
 

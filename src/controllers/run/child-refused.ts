@@ -1,4 +1,4 @@
-import type { SkippedSubscriber } from '../../api/takorun.ts';
+import type { SkippedSubscriber } from '../../api/takorun-status.ts';
 import type { PlannedChild } from '../../fanout/children.ts';
 import type { ObjectName } from '../../fanout/objects.ts';
 import { RunConflictError } from '../../fanout/runner.ts';

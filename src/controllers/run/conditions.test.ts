@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { conditionsSchema } from '../../api/common.ts';
-import { PHASES, type Phase } from '../../api/takorun.ts';
+import { PHASES, type Phase } from '../../api/takorun-status.ts';
 import { runConditions } from './conditions.ts';
 
 const NOW = '2026-01-01T00:00:10Z';

@@ -1,5 +1,5 @@
 import type { Condition } from '../../api/common.ts';
-import type { Phase } from '../../api/takorun.ts';
+import type { Phase } from '../../api/takorun-status.ts';
 import type { TreeWarning } from '../../fanout/tree-warnings.ts';
 import { clip } from './status.ts';
 

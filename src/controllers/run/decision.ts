@@ -1,4 +1,4 @@
-import type { TakoRunStatus } from '../../api/takorun.ts';
+import type { TakoRunStatus } from '../../api/takorun-status.ts';
 import type { TreeWarning } from '../../fanout/tree-warnings.ts';
 import type { Pod } from '../../kube/objects.ts';
 import type { Verdict } from './conditions.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { startServerAndClient } from '../../../test/fixtures/api-server/client.ts';
 import { EVENT_CLAIM_COMPONENT, LABELS } from '../../api/meta.ts';
-import type { TakoRunStatus } from '../../api/takorun.ts';
+import type { TakoRunStatus } from '../../api/takorun-status.ts';
 import { CLAIM_MS } from '../../fanout/claim.ts';
 import { type KubeObject, keyOf, type Lease, type Live } from '../../kube/objects.ts';
 import { createStore } from '../../kube/store.ts';

@@ -1,6 +1,6 @@
 import { ANNOTATIONS, API_VERSION, EVENT_CLAIM_COMPONENT, LABELS, MANAGED_BY } from '../../api/meta.ts';
 import { takoRuns } from '../../api/resources.ts';
-import { isTerminal } from '../../api/takorun.ts';
+import { isTerminal } from '../../api/takorun-status.ts';
 import { CLAIM_MS, type Claim, type ClaimVerdict, decideClaim, type FirstRun } from '../../fanout/claim.ts';
 import { eventFingerprint } from '../../fanout/fingerprint.ts';
 import type { KubeClient } from '../../kube/client.ts';

@@ -1,4 +1,4 @@
-import type { ErrorType, Phase, TakoRunStatus } from '../../api/takorun.ts';
+import type { ErrorType, Phase, TakoRunStatus } from '../../api/takorun-status.ts';
 import { toTimestamp } from '../../api/timestamp.ts';
 import { eventFingerprint } from '../../fanout/fingerprint.ts';
 import type { Decision, EventIntent } from './decision.ts';

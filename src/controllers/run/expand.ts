@@ -1,5 +1,5 @@
 import pLimit from 'p-limit';
-import type { SkippedSubscriber } from '../../api/takorun.ts';
+import type { SkippedSubscriber } from '../../api/takorun-status.ts';
 import type { Evaluator } from '../../evaluator/evaluator.ts';
 import { childRun, childrenScope, type PlannedChild, planChildren } from '../../fanout/children.ts';
 import type { FirstRun } from '../../fanout/claim.ts';

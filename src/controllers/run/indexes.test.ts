@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TakoRunStatus } from '../../api/takorun.ts';
+import type { TakoRunStatus } from '../../api/takorun-status.ts';
 import { awaitedBy } from '../../fanout/shared.ts';
 import { createStore } from '../../kube/store.ts';
 import {

@@ -1,5 +1,5 @@
 import { CHILDREN_FINALIZER } from '../../api/meta.ts';
-import { isTerminal } from '../../api/takorun.ts';
+import { isTerminal } from '../../api/takorun-status.ts';
 import { childDepth, depthOf, rootOf } from '../../fanout/lineage.ts';
 import type { RunObject } from '../../fanout/objects.ts';
 import { isElsewhere, startedBy } from '../../fanout/parentage.ts';

@@ -1,4 +1,5 @@
-import { isTerminal, type RunReference } from '../../api/takorun.ts';
+import type { RunReference } from '../../api/takorun.ts';
+import { isTerminal } from '../../api/takorun-status.ts';
 import { isElsewhere, startedBy, waitsForChildren } from '../../fanout/parentage.ts';
 import { keyOf } from '../../kube/objects.ts';
 import type { ReadonlyStore } from '../../kube/store.ts';

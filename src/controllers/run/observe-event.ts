@@ -1,4 +1,4 @@
-import { isTerminal } from '../../api/takorun.ts';
+import { isTerminal } from '../../api/takorun-status.ts';
 import { isElsewhere, waitsForChildren } from '../../fanout/parentage.ts';
 import type { WorkflowRunner } from '../../fanout/runner.ts';
 import { waitCycle, wayText } from '../../fanout/wait-cycle.ts';

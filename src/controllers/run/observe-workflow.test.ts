@@ -9,7 +9,7 @@ import { createFakeClock } from '../../../test/fixtures/fake-clock.ts';
 import { type GitServer, startGitServer } from '../../../test/fixtures/git-server/git-server.mjs';
 import { createRepository } from '../../../test/fixtures/git-server/repositories.mjs';
 import { RESULT_KEY } from '../../agent/contract.ts';
-import type { TakoRunStatus } from '../../api/takorun.ts';
+import type { TakoRunStatus } from '../../api/takorun-status.ts';
 import { controllerOf, type KubeObject, keyOf } from '../../kube/objects.ts';
 import { createStore } from '../../kube/store.ts';
 import { NO_LIMITS, ticket } from '../../queue/testing/naive.ts';

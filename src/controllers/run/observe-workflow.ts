@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { RESULT_KEY, type ResultBody } from '../../agent/contract.ts';
-import { isTerminal } from '../../api/takorun.ts';
+import { isTerminal } from '../../api/takorun-status.ts';
 import { keepsPodWaiting } from '../../fanout/last-position.ts';
 import { waitsForChildren } from '../../fanout/parentage.ts';
 import { currentFanOuts } from '../../fanout/step-fan-outs.ts';

@@ -1,4 +1,4 @@
-import { isTerminal } from '../../api/takorun.ts';
+import { isTerminal } from '../../api/takorun-status.ts';
 import { type Completion, eventCompletion } from '../../fanout/completion.ts';
 import { detailedErrors } from '../../fanout/errors.ts';
 import type { RunObject } from '../../fanout/objects.ts';

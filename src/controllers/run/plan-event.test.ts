@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type TakoRunStatus, takoRunStatusSchema } from '../../api/takorun.ts';
+import { type TakoRunStatus, takoRunStatusSchema } from '../../api/takorun-status.ts';
 import type { PlannedChild } from '../../fanout/children.ts';
 import type { FirstRun } from '../../fanout/claim.ts';
 import type { RunManifest, RunObject } from '../../fanout/objects.ts';

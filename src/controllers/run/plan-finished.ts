@@ -1,5 +1,5 @@
 import { TRACKING_FINALIZER } from '../../api/meta.ts';
-import { isTerminal } from '../../api/takorun.ts';
+import { isTerminal } from '../../api/takorun-status.ts';
 import { countedFrom } from '../../fanout/deadline.ts';
 import type { RunObject } from '../../fanout/objects.ts';
 import { isElsewhere } from '../../fanout/parentage.ts';

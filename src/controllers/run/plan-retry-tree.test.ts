@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ANNOTATIONS } from '../../api/meta.ts';
-import type { TakoRunStatus } from '../../api/takorun.ts';
+import type { TakoRunStatus } from '../../api/takorun-status.ts';
 import type { RunObject } from '../../fanout/objects.ts';
 import type { LiveRun } from './observed.ts';
 import { planEventRun } from './plan-event.ts';

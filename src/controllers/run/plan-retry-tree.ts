@@ -1,5 +1,5 @@
 import { ANNOTATIONS } from '../../api/meta.ts';
-import type { RetryStatus } from '../../api/takorun.ts';
+import type { RetryStatus } from '../../api/takorun-status.ts';
 import { toTimestamp } from '../../api/timestamp.ts';
 import type { RunObject } from '../../fanout/objects.ts';
 import { type Below, isDue, type RetryContext, retryRequest } from '../../fanout/retry-tree.ts';

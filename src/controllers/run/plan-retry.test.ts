@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Attempt } from '../../api/takorun.ts';
+import type { Attempt } from '../../api/takorun-status.ts';
 import { podName } from '../../fanout/names.ts';
 import { nextStatus } from './apply.ts';
 import { planWorkflowRun } from './plan-workflow.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Attempt, ErrorType } from '../../api/takorun.ts';
+import type { Attempt, ErrorType } from '../../api/takorun-status.ts';
 import { toTimestamp } from '../../api/timestamp.ts';
 import { countedFrom } from '../../fanout/deadline.ts';
 import { decideRetry, type RetryPolicy, retryDelayMs, retryPolicy } from '../../fanout/retry-policy.ts';

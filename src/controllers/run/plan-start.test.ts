@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TakoRunStatus } from '../../api/takorun.ts';
+import type { TakoRunStatus } from '../../api/takorun-status.ts';
 import { planWorkflowRun } from './plan-workflow.ts';
 import type { Preparation } from './prepare.ts';
 import { at, CREATED, prepared, repository, settings, workflowObservation, workflowRun } from './testing/builders.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ChildrenSummary, TakoRunStatus } from '../../api/takorun.ts';
+import type { ChildrenSummary, TakoRunStatus } from '../../api/takorun-status.ts';
 import { emptySummary } from '../../fanout/summary.ts';
 import { planWorkflowRun } from './plan-workflow.ts';
 import { at, CREATED, fanOutOf, workflowObservation, workflowRun } from './testing/builders.ts';

@@ -1,4 +1,4 @@
-import { isTerminal } from '../../api/takorun.ts';
+import { isTerminal } from '../../api/takorun-status.ts';
 import { emptySummary, unfinishedCount } from '../../fanout/summary.ts';
 import type { Decision } from './decision.ts';
 import { fanOutSummary } from './fan-out-summary.ts';

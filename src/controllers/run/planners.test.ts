@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LABELS } from '../../api/meta.ts';
-import { isTerminal, type Phase, type TakoRunStatus, takoRunStatusSchema } from '../../api/takorun.ts';
+import { isTerminal, type Phase, type TakoRunStatus, takoRunStatusSchema } from '../../api/takorun-status.ts';
 import { nextStatus } from './apply.ts';
 import type { Decision } from './decision.ts';
 import type { LiveRun } from './observed.ts';

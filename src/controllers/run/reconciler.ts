@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ANNOTATIONS } from '../../api/meta.ts';
-import { isTerminal } from '../../api/takorun.ts';
+import { isTerminal } from '../../api/takorun-status.ts';
 import type { WorkflowRunner } from '../../fanout/runner.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Clock } from '../../kube/clock.ts';

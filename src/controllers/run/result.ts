@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type AgentResult, PROTOCOL_VERSION, type ResultBody } from '../../agent/contract.ts';
-import { ERROR_TYPES } from '../../api/takorun.ts';
+import { ERROR_TYPES } from '../../api/takorun-status.ts';
 
 const stepSchema = z.object({
   id: z.string().max(128),

@@ -1,5 +1,5 @@
 import { PATHS } from '../../agent/contract.ts';
-import { isTerminal, type RetainedWorkspace } from '../../api/takorun.ts';
+import { isTerminal, type RetainedWorkspace } from '../../api/takorun-status.ts';
 import { toTimestamp } from '../../api/timestamp.ts';
 import type { Action, Decision, EventIntent } from './decision.ts';
 import type { ObservedPod } from './observed.ts';

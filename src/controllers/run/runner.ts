@@ -1,6 +1,6 @@
 import type { TakoRun } from '../../api/resources.ts';
 import { takoRuns } from '../../api/resources.ts';
-import { isTerminal } from '../../api/takorun.ts';
+import { isTerminal } from '../../api/takorun-status.ts';
 import { type ObjectIdentity, runIdentity } from '../../fanout/objects.ts';
 import { isChildOf } from '../../fanout/parentage.ts';
 import { RunConflictError, type WorkflowRunner } from '../../fanout/runner.ts';

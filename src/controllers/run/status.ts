@@ -5,7 +5,7 @@ import {
   type PlannedRun,
   type SkippedSubscriber,
   type TakoRunStatus,
-} from '../../api/takorun.ts';
+} from '../../api/takorun-status.ts';
 import type { PlannedChild } from '../../fanout/children.ts';
 import type { ErrorList } from '../../fanout/errors.ts';
 import { shorten } from '../../fanout/shorten.ts';

@@ -1,4 +1,4 @@
-import { isTerminal, type Phase } from '../../api/takorun.ts';
+import { isTerminal, type Phase } from '../../api/takorun-status.ts';
 import { waitsForChildren } from '../../fanout/parentage.ts';
 import { childState } from '../../fanout/summary.ts';
 import { cancelRuns } from './cancel-runs.ts';

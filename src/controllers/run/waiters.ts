@@ -1,4 +1,4 @@
-import { isTerminal } from '../../api/takorun.ts';
+import { isTerminal } from '../../api/takorun-status.ts';
 import { waitsForChildren } from '../../fanout/parentage.ts';
 import { awaitersOf } from '../../fanout/shared.ts';
 import type { WaitersOf } from '../../fanout/wait-cycle.ts';

@@ -1,6 +1,6 @@
 import type { ResultBody } from '../../agent/contract.ts';
 import { LABELS } from '../../api/meta.ts';
-import type { Phase } from '../../api/takorun.ts';
+import type { Phase } from '../../api/takorun-status.ts';
 import { countedFrom, inheritedDeadline, runDeadline, startedAt } from '../../fanout/deadline.ts';
 import type { Below } from '../../fanout/retry-tree.ts';
 import type { Held } from '../../queue/types.ts';

@@ -1,6 +1,6 @@
 import type { AgentResult, ResultBody } from '../../agent/contract.ts';
 import { ANNOTATIONS } from '../../api/meta.ts';
-import type { Attempt, ErrorType, Phase, TakoRunStatus } from '../../api/takorun.ts';
+import type { Attempt, ErrorType, Phase, TakoRunStatus } from '../../api/takorun-status.ts';
 import { toTimestamp } from '../../api/timestamp.ts';
 import { shorten } from '../../fanout/shorten.ts';
 import type { Decision, EventIntent } from './decision.ts';

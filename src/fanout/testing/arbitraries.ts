@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type ChildrenSummary, PHASES, type TreeSummary } from '../../api/takorun.ts';
+import { type ChildrenSummary, PHASES, type TreeSummary } from '../../api/takorun-status.ts';
 import type { Counted } from '../summary.ts';
 
 /** A child in any phase, with any tree below it. */

@@ -1,6 +1,7 @@
 import { API_VERSION } from '../../api/meta.ts';
 import type { SubscriptionStatus, TakoRepositorySpec } from '../../api/takorepository.ts';
-import type { RunEvent, RunParent, TakoRunSpec, TakoRunStatus } from '../../api/takorun.ts';
+import type { RunEvent, RunParent, TakoRunSpec } from '../../api/takorun.ts';
+import type { TakoRunStatus } from '../../api/takorun-status.ts';
 import type { RepositoryObject, RunObject } from '../objects.ts';
 import type { Subscriber } from '../subscribers.ts';
 

@@ -1,4 +1,4 @@
-import { isTerminal, type TakoRunStatus } from '../../api/takorun.ts';
+import { isTerminal, type TakoRunStatus } from '../../api/takorun-status.ts';
 import type { ObjectIdentity, ObjectName, RunManifest } from '../objects.ts';
 import { isChildOf } from '../parentage.ts';
 import { RunConflictError, type WorkflowRunner } from '../runner.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TakoRunStatus } from '../../api/takorun.ts';
+import type { TakoRunStatus } from '../../api/takorun-status.ts';
 import { childRun, planChildren } from '../children.ts';
 import { type ObjectName, type RunManifest, type RunObject, runIdentity } from '../objects.ts';
 import { RunConflictError, type WorkflowRunner } from '../runner.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { until } from '../../../test/fixtures/until.ts';
-import type { TakoRunStatus } from '../../api/takorun.ts';
 import { takoRunSpecSchema } from '../../api/takorun.ts';
+import type { TakoRunStatus } from '../../api/takorun-status.ts';
 import { fanOutRunName } from '../../fanout/names.ts';
 import { ApiError, type ErrorClass } from '../../kube/errors.ts';
 import type { LiveRun } from '../runs.ts';

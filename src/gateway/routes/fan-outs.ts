@@ -1,5 +1,6 @@
 import type { FanOutRequest, FanOutState } from '../../agent/contract.ts';
-import { isTerminal, type RunEvent } from '../../api/takorun.ts';
+import type { RunEvent } from '../../api/takorun.ts';
+import { isTerminal } from '../../api/takorun-status.ts';
 import { toTimestamp } from '../../api/timestamp.ts';
 import { eventRun } from '../../fanout/event-run.ts';
 import { fanOutFingerprint } from '../../fanout/fingerprint.ts';

@@ -1,5 +1,5 @@
 import { ANNOTATIONS } from '../../api/meta.ts';
-import type { TakoRunStatus } from '../../api/takorun.ts';
+import type { TakoRunStatus } from '../../api/takorun-status.ts';
 import type { ObjectName } from '../../fanout/objects.ts';
 import type { ConfigMap } from '../../kube/objects.ts';
 import type { GatewayRuns, LiveRun, RunContext } from '../runs.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isTerminal } from '../../../src/api/takorun.ts';
+import { isTerminal } from '../../../src/api/takorun-status.ts';
 import { pods } from '../../../src/kube/objects.ts';
 import { until } from '../../fixtures/until.ts';
 import { createPlayedWorld, type PlayedWorld } from './fixture.ts';

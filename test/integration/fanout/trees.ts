@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { takoRuns } from '../../../src/api/resources.ts';
-import { isTerminal } from '../../../src/api/takorun.ts';
+import { isTerminal } from '../../../src/api/takorun-status.ts';
 import type { LiveRun } from '../../../src/controllers/run/observed.ts';
 import { keyOf } from '../../../src/kube/objects.ts';
 import { createReflector } from '../../../src/kube/reflector.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isTerminal } from '../../../src/api/takorun.ts';
+import { isTerminal } from '../../../src/api/takorun-status.ts';
 import type { Action, Decision } from '../../../src/controllers/run/decision.ts';
 import { planEventRun } from '../../../src/controllers/run/plan-event.ts';
 import { planWorkflowRun } from '../../../src/controllers/run/plan-workflow.ts';

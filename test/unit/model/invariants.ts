@@ -1,6 +1,6 @@
 import { LABELS } from '../../../src/api/meta.ts';
 import { takoRuns } from '../../../src/api/resources.ts';
-import { type ChildrenSummary, isTerminal } from '../../../src/api/takorun.ts';
+import { type ChildrenSummary, isTerminal } from '../../../src/api/takorun-status.ts';
 import type { LiveRun } from '../../../src/controllers/run/observed.ts';
 import { summaryState, unfinishedCount } from '../../../src/fanout/summary.ts';
 import { controllerOf, type Live, type Pod, pods } from '../../../src/kube/objects.ts';

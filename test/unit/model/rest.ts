@@ -1,5 +1,5 @@
 import { takoRuns } from '../../../src/api/resources.ts';
-import { isTerminal } from '../../../src/api/takorun.ts';
+import { isTerminal } from '../../../src/api/takorun-status.ts';
 import { restViolations } from './invariants.ts';
 import type { ModelWorld } from './world.ts';
 

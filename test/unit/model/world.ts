@@ -1,7 +1,8 @@
 import { AGENT_CONTAINER, type AgentResult, PROTOCOL_VERSION } from '../../../src/agent/contract.ts';
 import { API_VERSION } from '../../../src/api/meta.ts';
 import { takoRepositories, takoRuns } from '../../../src/api/resources.ts';
-import { isTerminal, type TakoRunSpec } from '../../../src/api/takorun.ts';
+import type { TakoRunSpec } from '../../../src/api/takorun.ts';
+import { isTerminal } from '../../../src/api/takorun-status.ts';
 import type { LiveRun } from '../../../src/controllers/run/observed.ts';
 import type { Planners } from '../../../src/controllers/run/reconciler.ts';
 import { eventRun } from '../../../src/fanout/event-run.ts';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import type { AgentResult } from '../../../agent/contract.ts';
 import { type Condition, conditionsSchema } from '../../../api/common.ts';
-import { type Attempt, ERROR_TYPES, PHASES, type TakoRunSpec, type TakoRunStatus } from '../../../api/takorun.ts';
+import type { TakoRunSpec } from '../../../api/takorun.ts';
+import { type Attempt, ERROR_TYPES, PHASES, type TakoRunStatus } from '../../../api/takorun-status.ts';
 import type { RunManifest } from '../../../fanout/objects.ts';
 import { runConditions } from '../conditions.ts';
 import type { EventObservation } from '../event-observation.ts';
