@@ -21,6 +21,8 @@ async function startLocks(answers: Answer[], { seconds = 1_800, patienceMs = 60_
   const server = await startTlsServer();
   server.answers = answers;
   const clock = createFakeClock();
+  /** The milliseconds of each timer that was started. */
+  const armed: number[] = [];
   const { url: address, ca } = server;
   const backoff = { initialMs: 5, maximumMs: 20 };
   const gateway = createGatewayClient({ url: address, ca, tokenFile: tokenFile('token'), backoff });
@@ -28,7 +30,10 @@ async function startLocks(answers: Answer[], { seconds = 1_800, patienceMs = 60_
     gateway,
     seconds,
     patienceMs,
-    timer: clock.setTimeout,
+    timer(callback, ms) {
+      armed.push(ms);
+      return clock.setTimeout(callback, ms);
+    },
     monotonic: clock.monotonic,
   });
   onTestFinished(async () => {
@@ -39,7 +44,7 @@ async function startLocks(answers: Answer[], { seconds = 1_800, patienceMs = 60_
   });
   const asked = () => server.seen.map(({ url: path, body }) => ({ kind: path.split('/').at(-1), ...JSON.parse(body) }));
   const kinds = () => asked().map(({ kind }) => kind);
-  return { server, clock, locks, asked, kinds };
+  return { server, clock, armed, locks, asked, kinds };
 }
 
 const options = (signal?: AbortSignal) => ({ seenFence: 6, wait: true, signal });
@@ -100,6 +105,19 @@ describe("the agent's locks on the cache", () => {
     await expect(acquired).rejects.toThrow('the run was stopped');
     await until('the place is given back', () => server.seen.length === 3);
     expect(asked()[2]).toEqual({ kind: 'release', url, id: asked()[0].id });
+  });
+
+  it('given somebody who stops waiting between two requests, then the place in the queue is given back too', async () => {
+    const { locks, armed, asked, server } = await startLocks([waiting]);
+    const stop = new AbortController();
+    const acquired = locks.acquire(url, { commit }, options(stop.signal));
+    const failed = expect(acquired).rejects.toThrow('the run was stopped');
+    await until('it pauses', () => armed.includes(200));
+    server.answers = [ok({})];
+    stop.abort(new Error('the run was stopped'));
+    await failed;
+    await locks.close(30_000);
+    expect(asked()).toMatchObject([{ kind: 'acquire' }, { kind: 'release', url, id: asked()[0].id }]);
   });
 
   it('given a gateway that stays away, then the acquisition gives up after its patience, and says what happened', async () => {

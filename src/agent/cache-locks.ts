@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type CacheLock, type CacheLocks, type CacheUse, LockLostError } from '../cache/locks.ts';
+import { within } from '../cache/within.ts';
 import type { Grant } from '../locks/types.ts';
 import type { LockCalls, LockName } from './contract.ts';
 import type { GatewayClient } from './gateway-client.ts';
@@ -53,27 +54,32 @@ export function createCacheLocks(options: AgentCacheLocksOptions): AgentCacheLoc
     send(gateway.lock('release', { ...name, ...(use !== undefined && { use }) }, closing.signal));
   }
 
+  /** Rejects with the signal's reason when it is aborted first. */
+  async function pause(signal: AbortSignal): Promise<void> {
+    const over = Promise.withResolvers<void>();
+    const cancel = timer(over.resolve, PAUSE_MS);
+    await within(over.promise, signal).finally(cancel);
+  }
+
   return {
     async acquire(url, want, { seenFence, wait, signal: given }) {
       const signal = given === undefined ? closing.signal : AbortSignal.any([given, closing.signal]);
+      signal.throwIfAborted();
       const name = { url, id: randomBytes(12).toString('hex') };
-      for (;;) {
-        signal.throwIfAborted();
-        const asked = monotonic();
-        const limit = limited(signal, timer, patienceMs + (wait ? WAIT_SECONDS * 1_000 : 0));
-        try {
-          const request = { ...name, want, seconds, seenFence, waitSeconds: wait ? WAIT_SECONDS : 0 };
-          const answer = await gateway.lock('acquire', request, limit.signal);
+      const request = { ...name, want, seconds, seenFence, waitSeconds: wait ? WAIT_SECONDS : 0 };
+      try {
+        for (;;) {
+          const asked = monotonic();
+          const limit = limited(signal, timer, patienceMs + request.waitSeconds * 1_000);
+          const answer = await gateway.lock('acquire', request, limit.signal).finally(limit.cancel);
           if (answer.state === 'granted') return hold(name, answer, asked);
           if (!wait) return undefined;
-        } catch (error) {
-          giveBack(name);
-          signal.throwIfAborted();
-          throw error;
-        } finally {
-          limit.cancel();
+          await pause(signal);
         }
-        await pause(timer, PAUSE_MS, signal);
+      } catch (error) {
+        giveBack(name);
+        signal.throwIfAborted();
+        throw error;
       }
     },
 
@@ -176,18 +182,4 @@ function limited(
   const limit = new AbortController();
   const cancel = timer(() => limit.abort(), ms);
   return { signal: AbortSignal.any([signal, limit.signal]), cancel };
-}
-
-/** Resolves after some time, or when the signal is aborted. */
-async function pause(timer: typeof startTimer, ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>(resolve => {
-    const done = (): void => {
-      cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = timer(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }
