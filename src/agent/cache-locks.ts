@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type CacheLock, type CacheLocks, type CacheUse, LockLostError } from '../cache/locks.ts';
 import { within } from '../cache/within.ts';
+import { anyOf } from '../git/signals.ts';
 import type { Grant } from '../locks/types.ts';
 import type { LockCalls, LockName } from './contract.ts';
 import type { GatewayClient } from './gateway-client.ts';
@@ -63,7 +64,7 @@ export function createCacheLocks(options: AgentCacheLocksOptions): AgentCacheLoc
 
   return {
     async acquire(url, want, { seenFence, wait, signal: given }) {
-      const signal = given === undefined ? closing.signal : AbortSignal.any([given, closing.signal]);
+      const signal = anyOf(given, closing.signal);
       signal.throwIfAborted();
       const name = { url, id: randomBytes(12).toString('hex') };
       const request = { ...name, want, seconds, seenFence, waitSeconds: wait ? WAIT_SECONDS : 0 };

@@ -5,6 +5,7 @@ import { type CheckoutRequest, checkoutIn, together, withCheckout, writeWorkTree
 import { hasGitCode, isGitError } from '../git/errors.ts';
 import { listTags } from '../git/remote.ts';
 import type { RemoteSession } from '../git/session.ts';
+import { anyOf } from '../git/signals.ts';
 import type { RemoteTag, TagDescription } from '../git/tags.ts';
 import type { Want } from '../locks/types.ts';
 import type { CacheLimits } from './eviction.ts';
@@ -120,7 +121,7 @@ async function acquire({ request, deadline }: CachedRun, want: Want): Promise<Ca
   const seenFence = await highestFence(entryDirectory(cache.root, url));
   const left = deadline - timeoutMs * (1 - WAITING_SHARE) - performance.now();
   const late = AbortSignal.timeout(Math.max(0, Math.round(left)));
-  const signal = request.signal ? AbortSignal.any([request.signal, late]) : late;
+  const signal = anyOf(request.signal, late);
   const lock = await cache.locks.acquire(url.href, want, { seenFence, wait: true, signal }).catch((error: unknown) => {
     if (!late.aborted || request.signal?.aborted === true) throw error;
     throw new Error('its lock was not to be had in time', { cause: error });
@@ -204,7 +205,7 @@ async function finish(run: CachedRun, tags: Obtained['tags'], use: CacheUse): Pr
 /** Brings the volume within its limits, and frees a share of what is cached beyond that. */
 async function makeRoom({ request, releases }: CachedRun, share: number): Promise<void> {
   const { root, limits, locks, log } = request.cache;
-  const signal = AbortSignal.any([AbortSignal.timeout(TIDY_MS), ...(request.signal ? [request.signal] : [])]);
+  const signal = anyOf(request.signal, AbortSignal.timeout(TIDY_MS));
   try {
     await Promise.race([Promise.all(releases), sleep(TIDY_MS, undefined, { signal, ref: false })]);
     const { evicted } = await pruneCache({ root, limits, share, locks, now: new Date(), signal });

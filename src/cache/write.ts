@@ -5,6 +5,7 @@ import { isGitError } from '../git/errors.ts';
 import { createGitDirectory } from '../git/git-directory.ts';
 import { inspectTree, type TreeLimits } from '../git/inspect-tree.ts';
 import type { RemoteSession } from '../git/session.ts';
+import { anyOf } from '../git/signals.ts';
 import type { RemoteTag, TagDescription } from '../git/tags.ts';
 import type { Published } from '../locks/types.ts';
 import { factsOf, linkOrCopy, makeDirectory, syncPath } from './files.ts';
@@ -89,7 +90,7 @@ async function publish(
   generation: Parameters<CacheLock['publish']>[0],
 ): Promise<void> {
   const late = AbortSignal.timeout(publishMs);
-  await within(lock.publish(generation), signal ? AbortSignal.any([signal, late]) : late).catch((error: unknown) => {
+  await within(lock.publish(generation), anyOf(signal, late)).catch((error: unknown) => {
     if (!late.aborted || signal?.aborted === true) throw error;
     throw new Error('the lock service did not publish it in time', { cause: error });
   });
@@ -191,7 +192,7 @@ async function seal(request: WriteRequest, temporary: string, base: Manifest | u
 }
 
 function signalOf({ signal, lock }: WriteRequest): AbortSignal {
-  return signal ? AbortSignal.any([signal, lock.lost]) : lock.lost;
+  return anyOf(signal, lock.lost);
 }
 
 /** Gives a new Git directory the objects of a generation, each file checked, and the references that tell the server of them. */

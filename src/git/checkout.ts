@@ -8,6 +8,7 @@ import { inspectTree, type TreeLimits } from './inspect-tree.ts';
 import { requireCommit } from './ref.ts';
 import { listTags } from './remote.ts';
 import { type RemoteSession, withRemote } from './session.ts';
+import { anyOf } from './signals.ts';
 import { chooseTag, describeWithoutHistory, parseDescription, type RemoteTag, type TagDescription } from './tags.ts';
 import type { GitUrl } from './url.ts';
 
@@ -137,7 +138,7 @@ export async function together<T extends readonly Promise<unknown>[] | []>(
   stop?: AbortSignal,
 ): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
   const controller = new AbortController();
-  const promises = start(stop === undefined ? controller.signal : AbortSignal.any([controller.signal, stop]));
+  const promises = start(anyOf(stop, controller.signal));
   try {
     return await Promise.all(promises);
   } catch (error) {

@@ -1,6 +1,7 @@
 import { GitError, hasGitCode } from './errors.ts';
 import { resetConfiguration } from './git-directory.ts';
 import type { RemoteSession } from './session.ts';
+import { anyOf } from './signals.ts';
 import { watchSize } from './size-limit.ts';
 
 /** Quiet, nothing but the objects asked for, and no housekeeping afterwards. */
@@ -62,7 +63,7 @@ async function fetchOnce(request: FetchRequest, filter: readonly string[], refsp
   const fetched = await session
     .git([...FETCH, ...shape, '--', session.url.href, ...refspecs], {
       gitDirectory,
-      signal: request.signal ? AbortSignal.any([request.signal, watch.signal]) : watch.signal,
+      signal: anyOf(request.signal, watch.signal),
     })
     .then(
       () => ({ ok: true }) as const,

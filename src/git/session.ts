@@ -2,6 +2,7 @@ import pRetry from 'p-retry';
 import { type Credentials, withAccess } from './credentials.ts';
 import { GitError, isGitError } from './errors.ts';
 import { type GitOutput, type RunGitOptions, runGit } from './git.ts';
+import { anyOf } from './signals.ts';
 import type { GitUrl } from './url.ts';
 
 /** Options of everything that talks to a remote repository. */
@@ -46,15 +47,13 @@ export async function withRemote<T>(
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   const deadline = performance.now() + timeoutMs;
   const remaining = () => deadline - performance.now();
-  const signals = (more: AbortSignal | undefined) =>
-    options.signal && more ? AbortSignal.any([options.signal, more]) : (options.signal ?? more);
 
   options.signal?.throwIfAborted();
   return withAccess(url, options.credentials, options.temporaryDirectory, access =>
     work({
       url,
       git(args, { tryMs = Number.POSITIVE_INFINITY, ...settings } = {}) {
-        const signal = signals(settings.signal);
+        const signal = anyOf(options.signal, settings.signal);
         const attempt = () =>
           runGit(args, {
             ...settings,
@@ -82,7 +81,7 @@ export async function withRemote<T>(
           memoryBytes: options.memoryBytes,
           ...settings,
           timeoutMs: remaining(),
-          signal: signals(settings.signal),
+          signal: anyOf(options.signal, settings.signal),
         }),
     }),
   );
