@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { type CacheLock, type CacheLocks, type CacheUse, LockLostError } from '../cache/locks.ts';
+import { type CacheLock, type CacheLocks, LockLostError } from '../cache/locks.ts';
 import { within } from '../cache/within.ts';
 import { anyOf } from '../git/signals.ts';
-import type { Grant } from '../locks/types.ts';
+import type { CacheUse, Grant } from '../locks/types.ts';
 import type { LockCalls, LockName } from './contract.ts';
 import type { GatewayClient } from './gateway-client.ts';
 import { messageOf } from './step-end.ts';

@@ -1,8 +1,7 @@
 import type { ErrorType, StepStatus } from '../api/takorun-status.ts';
-import type { CacheUse } from '../cache/locks.ts';
 import type { TreeLimits } from '../git/inspect-tree.ts';
 import type { TagDescription } from '../git/tags.ts';
-import type { Grant, Publication, Renewal, Waiting, Want } from '../locks/types.ts';
+import type { CacheUse, Grant, Publication, Renewal, Waiting, Want } from '../locks/types.ts';
 import type { JsonValue, Workflow } from '../workflow/types.ts';
 
 /**
@@ -248,9 +247,6 @@ export interface LockPublish extends LockName {
   /** Size of the generation. */
   readonly bytes: number;
 }
-
-/** Body of POST /v1/cache-uses. */
-export type { CacheUse };
 
 export interface LockRelease extends LockName {
   /** What came of the checkout that the lock was for, for the operator's metrics. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Agent } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CacheUse } from '../cache/locks.ts';
+import type { CacheUse } from '../locks/types.ts';
 import type { FanOutRequest, FanOutState, GatewayError, LockCalls, ResultBody } from './contract.ts';
 import { PROTOCOL_HEADER, PROTOCOL_VERSION } from './contract.ts';
 import { messageOf } from './step-end.ts';

@@ -1,4 +1,4 @@
-import type { LockMode, Published, Want } from '../locks/types.ts';
+import type { CacheUse, LockMode, Published, Want } from '../locks/types.ts';
 
 /**
  * What the cache needs of a lock service; the agent has it from the operator's gateway. One lock per repository and namespace: many readers
@@ -36,14 +36,6 @@ export interface CacheLock {
   /** Says that no generation is published any more; the writer stays. Throws LockLostError when it may not. */
   evict(): Promise<void>;
   release(use?: CacheUse): Promise<void>;
-}
-
-/** How a checkout used the cache. */
-export interface CacheUse {
-  /** `rebuilt`: there was a generation, but a broken one. `bypassed`: checked out without the cache. */
-  readonly result: 'hit' | 'miss' | 'rebuilt' | 'bypassed';
-  /** What the Git server sent for the cache, bytes. */
-  readonly fetchedBytes: number;
 }
 
 /** A writer was told that it is none any more. */

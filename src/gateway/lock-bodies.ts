@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { CacheUse, LockName, LockPublish } from '../agent/contract.ts';
+import type { LockName, LockPublish } from '../agent/contract.ts';
 import { isCommit } from '../git/ref.ts';
 import { parseGitUrl } from '../git/url.ts';
 import { MAX_COMMITS, MAX_LOCK_SECONDS, MAX_SEEN_FENCE } from '../locks/limits.ts';
-import type { Want } from '../locks/types.ts';
+import type { CacheUse, Want } from '../locks/types.ts';
 import { MAX_WAIT_SECONDS, parse } from './bodies.ts';
 
 /** Shortest time that a lock stays with a holder that has fallen silent, seconds. Holders renew every 60 s at the latest. */

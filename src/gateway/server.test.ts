@@ -230,7 +230,7 @@ describe('gateway', () => {
     const authenticate = async () => ({ namespace: 'team', pod: { name: 'p', uid: 'u' } });
     const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
     const locks = createLockKeeper({ client: leases.client, isGone: async () => false });
-    const cacheMetrics = { used: () => {}, published: () => {} };
+    const cacheMetrics = { used: () => {} };
     const gateway = createGateway({ certificates, authenticate, runs, locks, cacheMetrics, clock, logger });
     await expect(gateway.listen({ port: 0, host: '127.0.0.1' })).rejects.toThrow('no certificates yet');
     await gateway.close();

@@ -124,9 +124,13 @@ describe('holding a lock', () => {
       { held: true, published: { fence: 7 } },
       { state: 'granted', mode: 'read', fence: 7 },
     ]);
-    expect(events.map(({ kind }) => kind)).toEqual(['ended', 'granted']);
+    expect(events.map(({ kind }) => kind)).toEqual(['ended', 'published', 'granted']);
     // Its answer got lost.
-    expect(step(state, publish)).toMatchObject({ state, answers: [{ held: true, published: { fence: 7 } }] });
+    expect(step(state, publish)).toMatchObject({
+      state,
+      answers: [{ held: true, published: { fence: 7 } }],
+      events: [],
+    });
     expect(step(state, { ...publish, commits: [commit('b')] }).answers).toEqual([{ held: false }]);
   });
 

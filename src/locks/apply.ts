@@ -111,6 +111,7 @@ function createDraft(before: LockState, now: Date) {
     events.push({ kind: 'ended', holder, heldMs: sinceMs(holder.acquired) });
     replaceHolder({ ...renewed(holder), mode: 'read', acquired: time });
     change({ published });
+    events.push({ kind: 'published', published });
     return { held: true, published };
   };
 
@@ -120,11 +121,14 @@ function createDraft(before: LockState, now: Date) {
     return { held: true };
   };
 
-  const release = (id: string): Record<never, never> => {
+  const release = ({ id, use }: Extract<LockOperation, { kind: 'release' }>): Record<never, never> => {
     const holder = findHolder(id);
     if (holder !== undefined) events.push({ kind: 'ended', holder, heldMs: sinceMs(holder.acquired) });
     // Also of an id that nobody knows: its request may still be on the way.
-    if (!state.released.includes(id)) change({ released: [...state.released, id].slice(-MAX_RELEASED) });
+    if (!state.released.includes(id)) {
+      change({ released: [...state.released, id].slice(-MAX_RELEASED) });
+      if (use !== undefined) events.push({ kind: 'used', use });
+    }
     remove(one => one.id === id);
     return {};
   };
@@ -158,7 +162,7 @@ function createDraft(before: LockState, now: Date) {
         case 'evict':
           return evict(operation.id);
         case 'release':
-          return release(operation.id);
+          return release(operation);
         case 'sweep':
           return {};
       }

@@ -153,6 +153,12 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
       case 'ended':
         metrics.ended({ mode: event.holder.mode, heldMs: event.heldMs });
         break;
+      case 'published':
+        metrics.published({ bytes: event.published.bytes });
+        break;
+      case 'used':
+        metrics.used(event.use);
+        break;
       case 'takenOver': {
         const { run, pod, mode } = event.holder;
         metrics.takenOver({ mode, cause: event.cause });

@@ -211,11 +211,13 @@ describe('losing a lock', () => {
     expect(holder()).toBe('');
   });
 
-  test('given metrics, then they hear of grants, ends and takeovers', async () => {
+  test('given metrics, then they hear of grants, ends, publications, uses and takeovers', async () => {
     const heard: object[] = [];
     const metrics: LockMetrics = {
       granted: one => heard.push(['granted', one]),
       ended: one => heard.push(['ended', one]),
+      published: one => heard.push(['published', one]),
+      used: one => heard.push(['used', one]),
       takenOver: one => heard.push(['takenOver', one]),
       conflict: () => heard.push(['conflict']),
     };
@@ -223,14 +225,19 @@ describe('losing a lock', () => {
     await keeper.acquire(request('a', 'write'));
     const b = keeper.acquire(request('b', 'write'), { waitMs: 60_000 });
     await clock.advance(3_000);
-    await keeper.release(ref('a'));
+    await keeper.publish({ ...ref('a'), commits: ['a'.repeat(40)], bytes: 9 });
+    await clock.advance(1_000);
+    await keeper.release({ ...ref('a'), use: { result: 'miss', fetchedBytes: 7 } });
     await b;
     gone.add('pod-uid-b');
     await keeper.sweep({ namespace: NAMESPACE, url: URL });
     expect(heard).toEqual([
       ['granted', { mode: 'write', waitMs: 0 }],
       ['ended', { mode: 'write', heldMs: 3_000 }],
-      ['granted', { mode: 'write', waitMs: 3_000 }],
+      ['published', { bytes: 9 }],
+      ['ended', { mode: 'read', heldMs: 1_000 }],
+      ['used', { result: 'miss', fetchedBytes: 7 }],
+      ['granted', { mode: 'write', waitMs: 4_000 }],
       ['takenOver', { mode: 'write', cause: 'gone' }],
     ]);
   });

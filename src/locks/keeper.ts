@@ -8,7 +8,17 @@ import { lockName } from './lease.ts';
 import { DEFAULT_LOCK_SECONDS } from './limits.ts';
 import { type LockMetrics, noLockMetrics } from './metrics.ts';
 import { checkOperation } from './requests.ts';
-import type { Answers, Grant, LockOperation, LockOwner, Publication, Renewal, Waiting, Want } from './types.ts';
+import type {
+  Answers,
+  CacheUse,
+  Grant,
+  LockOperation,
+  LockOwner,
+  Publication,
+  Renewal,
+  Waiting,
+  Want,
+} from './types.ts';
 
 /** Which lock, and whose. */
 export interface LockRef {
@@ -56,7 +66,7 @@ export interface LockKeeper {
   /** For a writer: nothing is published from now on. The lock stays. */
   evict(ref: LockRef, call?: LockCall): Promise<{ readonly held: boolean }>;
   /** Also of what is not held: then a request with this id that comes later is void. */
-  release(ref: LockRef, call?: LockCall): Promise<void>;
+  release(request: LockRef & { readonly use?: CacheUse | undefined }, call?: LockCall): Promise<void>;
   /** Takes the lock from holders that are gone, as anybody who asked for it would. */
   sweep(ref: Omit<LockRef, 'id'>, call?: LockCall): Promise<void>;
   /** To be told of every change of a Lease with the component `cache-lock`, so that nobody has to wait for the next look. */
@@ -136,8 +146,8 @@ export function createLockKeeper(options: LockKeeperOptions): LockKeeper {
     renew: ({ id, ...ref }, call) => submit(ref, { kind: 'renew', id }, call),
     publish: ({ id, commits, bytes, ...ref }, call) => submit(ref, { kind: 'publish', id, commits, bytes }, call),
     evict: ({ id, ...ref }, call) => submit(ref, { kind: 'evict', id }, call),
-    release: async ({ id, ...ref }, call) => {
-      await submit(ref, { kind: 'release', id }, call);
+    release: async ({ id, use, ...ref }, call) => {
+      await submit(ref, { kind: 'release', id, use }, call);
     },
     sweep: ({ namespace, url }, call) => entryOf(namespace, url).sweep(call?.signal),
     leaseChanged: ({ namespace = '', name, resourceVersion }) =>

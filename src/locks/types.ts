@@ -52,6 +52,14 @@ export interface Published {
   readonly at: string;
 }
 
+/** How a checkout used the cache. */
+export interface CacheUse {
+  /** `rebuilt`: there was a generation, but a broken one. `bypassed`: checked out without the cache. */
+  readonly result: 'hit' | 'miss' | 'rebuilt' | 'bypassed';
+  /** What the Git server sent for the cache, bytes. */
+  readonly fetchedBytes: number;
+}
+
 /** All that is known of one cache entry. It lives in an annotation of its Lease. */
 export interface LockState {
   /** Canonical address of the repository. */
@@ -83,7 +91,8 @@ export type LockOperation =
   | { readonly kind: 'renew'; readonly id: string }
   | { readonly kind: 'publish'; readonly id: string; readonly commits: readonly string[]; readonly bytes: number }
   | { readonly kind: 'evict'; readonly id: string }
-  | { readonly kind: 'release'; readonly id: string }
+  /** With what came of the checkout that the lock was for; for the metrics alone. */
+  | { readonly kind: 'release'; readonly id: string; readonly use?: CacheUse | undefined }
   /** Takes away from those that are gone, for nobody in particular. */
   | { readonly kind: 'sweep' };
 
@@ -135,9 +144,11 @@ export interface Observation {
   readonly gone: ReadonlySet<string>;
 }
 
-/** What an application changed, for metrics and logs. */
+/** What an application changed, for metrics and logs. An operation that is repeated changes nothing. */
 export type LockEvent =
   | { readonly kind: 'granted'; readonly holder: Holder; readonly waitedMs: number }
   | { readonly kind: 'ended'; readonly holder: Holder; readonly heldMs: number }
+  | { readonly kind: 'published'; readonly published: Published }
+  | { readonly kind: 'used'; readonly use: CacheUse }
   | { readonly kind: 'takenOver'; readonly holder: Holder; readonly cause: 'gone' | 'silent' }
   | { readonly kind: 'leftQueue'; readonly waiter: Waiter; readonly cause: 'gone' | 'silent' };

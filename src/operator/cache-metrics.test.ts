@@ -7,8 +7,8 @@ describe('metrics of the cache', () => {
     const registry = new Registry();
     const { cache, locks } = createCacheMetrics(registry);
     cache.used({ result: 'miss', fetchedBytes: 1_000 });
-    cache.used({ result: 'hit', fetchedBytes: 0 });
-    cache.published({ bytes: 2_000 });
+    locks.used({ result: 'hit', fetchedBytes: 0 });
+    locks.published({ bytes: 2_000 });
     locks.granted({ mode: 'read', waitMs: 250 });
     locks.ended({ mode: 'write', heldMs: 2_000 });
     locks.takenOver({ mode: 'write', cause: 'gone' });

@@ -54,18 +54,18 @@ export function createCacheMetrics(registry: Registry): { readonly cache: CacheM
     help: 'Writes of locks that came after that of another replica, and were done again',
     registers,
   });
+  const used: CacheMetrics['used'] = ({ result, fetchedBytes }) => {
+    checkouts.inc({ result });
+    fetched.inc(fetchedBytes);
+  };
   return {
-    cache: {
-      used({ result, fetchedBytes }) {
-        checkouts.inc({ result });
-        fetched.inc(fetchedBytes);
-      },
+    cache: { used },
+    locks: {
+      used,
       published({ bytes }) {
         publications.inc();
         published.inc(bytes);
       },
-    },
-    locks: {
       granted: ({ mode, waitMs }) => waits.observe({ mode }, waitMs / 1_000),
       ended: ({ mode, heldMs }) => holds.observe({ mode }, heldMs / 1_000),
       takenOver: ({ mode, cause }) => takeovers.inc({ mode, cause }),

@@ -230,6 +230,21 @@ describe('the other calls of a lock', () => {
     expect(await lock('release', one)).toMatchObject({ status: 200 });
   });
 
+  it('given a publication and a release that are sent again, then each counts once, whichever replica is asked', async () => {
+    const leases = createMemoryLeases();
+    const [first, second, third] = [await start({ leases }), await start({ leases }), await start({ leases })];
+    const use = { result: 'miss', fetchedBytes: 7 };
+    await first.acquire(one);
+    for (const { lock } of [first, first, second]) {
+      expect(await lock('publish', { ...one, commits: [commit], bytes: 5 })).toMatchObject({ body: { held: true } });
+    }
+    for (const { lock } of [second, second, third]) {
+      expect(await lock('release', { ...one, use })).toMatchObject({ status: 200 });
+    }
+    expect([first, second, third].flatMap(({ publishedBytes }) => publishedBytes)).toEqual([5]);
+    expect([first, second, third].flatMap(({ cacheUses }) => cacheUses)).toEqual([use]);
+  });
+
   it('given the id of another Pod’s lock, then it opens nothing', async () => {
     const harness = await start();
     await harness.acquire(one);

@@ -1,15 +1,14 @@
-import type { CacheUse, LockAnswer, LockName } from '../../agent/contract.ts';
+import type { LockAnswer, LockName } from '../../agent/contract.ts';
 import { sha256 } from '../../fanout/fingerprint.ts';
 import type { LockKeeper } from '../../locks/keeper.ts';
-import type { LockOwner, Publication, Renewal } from '../../locks/types.ts';
+import type { CacheUse, LockOwner, Publication, Renewal } from '../../locks/types.ts';
 import { answerSignal, type Caller, callerOf, type GatewayApp, type RouteDependencies } from '../app.ts';
 import { GatewayFailure } from '../failure.ts';
 import { parseCacheUse, parseLockName, parseLockPublish, parseLockRelease, parseLockRequest } from '../lock-bodies.ts';
 
-/** What agents have done with the cache. */
+/** What agents have done with the cache without its locks; of the rest the keeper of the locks tells. */
 export interface CacheMetrics {
   used(use: CacheUse): void;
-  published(generation: { readonly bytes: number }): void;
 }
 
 export interface LockRouteDependencies extends RouteDependencies {
@@ -48,9 +47,7 @@ export function registerLockRoutes(app: GatewayApp, dependencies: LockRouteDepen
     const { commits, bytes, ...name } = parseLockPublish(request.body);
     const lock = lockOf(callerOf(request), name);
     const signal = answerSignal(reply, clock, requestTimeoutMs);
-    const answer = await locks.publish({ ...lock, commits, bytes }, { signal });
-    if (answer.held) cacheMetrics.published({ bytes });
-    return answer;
+    return await locks.publish({ ...lock, commits, bytes }, { signal });
   });
 
   app.post('/v1/locks/evict', async (request, reply): Promise<{ held: boolean }> => {
@@ -61,8 +58,7 @@ export function registerLockRoutes(app: GatewayApp, dependencies: LockRouteDepen
   app.post('/v1/locks/release', async (request, reply) => {
     const { use, ...name } = parseLockRelease(request.body);
     const lock = lockOf(callerOf(request), name);
-    await locks.release(lock, { signal: answerSignal(reply, clock, requestTimeoutMs) });
-    if (use !== undefined) cacheMetrics.used(use);
+    await locks.release({ ...lock, use }, { signal: answerSignal(reply, clock, requestTimeoutMs) });
     return {};
   });
 

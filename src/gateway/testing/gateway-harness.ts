@@ -5,6 +5,7 @@ import { PROTOCOL_HEADER } from '../../agent/contract.ts';
 import { buildWorkflowRun, type RunOptions } from '../../fanout/testing/builders.ts';
 import type { Logger } from '../../kube/logger.ts';
 import { createLockKeeper } from '../../locks/keeper.ts';
+import { noLockMetrics } from '../../locks/metrics.ts';
 import { createMemoryLeases, type MemoryLeases } from '../../locks/testing/memory-leases.ts';
 import { createAuthenticator } from '../authenticate.ts';
 import { type Certificates, issueCertificates } from '../certificates.ts';
@@ -101,16 +102,19 @@ export async function startGateway({
   const gonePods = new Set<string>();
   const cacheUses: GatewayHarness['cacheUses'] = [];
   const publishedBytes: number[] = [];
+  const used: CacheMetrics['used'] = use => cacheUses.push(use);
+  const lockMetrics = {
+    ...noLockMetrics,
+    used,
+    published: ({ bytes }: { bytes: number }) => publishedBytes.push(bytes),
+  };
   const isGone = async ({ uid }: { uid: string }) => gonePods.has(uid);
   const gateway = createGateway({
     certificates,
     authenticate,
     runs,
-    locks: createLockKeeper({ client: leases.client, isGone, clock, random: () => 0.5 }),
-    cacheMetrics: {
-      used: use => cacheUses.push(use),
-      published: ({ bytes }) => publishedBytes.push(bytes),
-    },
+    locks: createLockKeeper({ client: leases.client, isGone, clock, random: () => 0.5, metrics: lockMetrics }),
+    cacheMetrics: { used },
     logger: recordingLogger(log),
     clock,
     ...options,
