@@ -4,12 +4,14 @@ import { isApiError } from '../kube/errors.ts';
 import type { Logger } from '../kube/logger.ts';
 import { type Application, apply } from './apply.ts';
 import { BROKEN_MS, brokenAnswer, brokenWords } from './broken.ts';
-import { createGoneCheck, type IsGone, type PodRef } from './gone.ts';
+import { createGoneCheck, type IsGone, podsOf } from './gone.ts';
 import { emptyState, lockName } from './lease.ts';
 import type { LockMetrics } from './metrics.ts';
 import { createObservations } from './observations.ts';
 import { createLeaseRecord, type RecordContext, type Snapshot } from './record.ts';
-import type { Answers, LockEvent, LockOperation, LockState } from './types.ts';
+import { createReport } from './report.ts';
+import { createSuspicion } from './suspicion.ts';
+import type { Answers, LockOperation, LockState } from './types.ts';
 
 type Answer = Answers[keyof Answers];
 
@@ -51,8 +53,6 @@ const LONGEST_LOOK_MS = 5_000;
 /** Two keepers that write the same Lease meet within milliseconds, so they part within milliseconds. */
 const FIRST_CONFLICT_MS = 2;
 const LONGEST_CONFLICT_MS = 1_000;
-/** Whether Pods are gone is asked this often at most, milliseconds, unless one was said to have ended. */
-const GONE_CHECK_MS = 500;
 /** How long those that come to wait are gathered, milliseconds, before the Lease says so: little beside the time that anybody holds a lock. */
 const GATHER_MS = 20;
 /** With fewer in the queue, those that come are written at once. */
@@ -73,6 +73,7 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
   const lease = { namespace, name: lockName(url) };
   const fields = { lease: `${namespace}/${lease.name}`, url };
   const record = createLeaseRecord(ref, context);
+  const report = createReport(fields, context);
   const observations = createObservations(clock);
   const goneCheck = createGoneCheck(context.isGone, context);
   const looks = createBackOff({ firstMs: FIRST_LOOK_MS, longestMs: LONGEST_LOOK_MS, jitter: 0.2, random });
@@ -82,8 +83,6 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
   let isRunning = false;
   /** Something came that the cycle under way may not have seen. */
   let hasNews = false;
-  let isChecking = false;
-  let checkedAtMs = Number.NEGATIVE_INFINITY;
   let idleSinceMs = clock.monotonic();
   let endNap = (): void => {};
   /** Since when a change waits to be written, on the monotonic clock. */
@@ -95,6 +94,8 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
     hasNews = true;
     endNap();
   };
+
+  const suspicion = createSuspicion({ namespace, goneCheck, clock, onGone: wake });
 
   const nap = (ms: number, isWakeable: boolean): Promise<void> =>
     new Promise(resolve => {
@@ -126,52 +127,6 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
       batch.map(({ operation }) => operation),
       { now: clock.now(), silentMs: observations.silentMs, gone: goneCheck.gone },
     );
-  };
-
-  const podsOf = (owners: readonly { pod: string; podUid: string }[]): PodRef[] =>
-    owners.map(({ pod, podUid }) => ({ namespace, name: pod, uid: podUid }));
-
-  /** Looks, beside everything else, whether those in the way of a waiting request are gone. */
-  const suspect = ({ holders, queue }: LockState, batch: readonly Request[]): void => {
-    if (isChecking || clock.monotonic() - checkedAtMs < GONE_CHECK_MS) return;
-    const asking = new Set(batch.flatMap(({ operation: one }) => (one.kind === 'acquire' ? [one.id] : [])));
-    const firstAsking = queue.findIndex(({ id }) => asking.has(id));
-    const ahead = queue.slice(0, firstAsking === -1 ? queue.length : firstAsking);
-    isChecking = true;
-    checkedAtMs = clock.monotonic();
-    void goneCheck.check(podsOf([...holders, ...ahead])).then(isAnyGone => {
-      isChecking = false;
-      if (isAnyGone) wake();
-    });
-  };
-
-  const report = (event: LockEvent): void => {
-    switch (event.kind) {
-      case 'granted':
-        metrics.granted({ mode: event.holder.mode, waitMs: event.waitedMs });
-        break;
-      case 'ended':
-        metrics.ended({ mode: event.holder.mode, heldMs: event.heldMs });
-        break;
-      case 'published':
-        metrics.published({ bytes: event.published.bytes });
-        break;
-      case 'used':
-        metrics.used(event.use);
-        break;
-      case 'takenOver': {
-        const { run, pod, mode } = event.holder;
-        metrics.takenOver({ mode, cause: event.cause });
-        logger.info(
-          { ...fields, run, pod, mode, cause: event.cause },
-          'took a lock from a holder that is gone or silent',
-        );
-        break;
-      }
-      case 'leftQueue':
-        logger.debug({ ...fields, run: event.waiter.run, cause: event.cause }, 'a waiter has left the queue');
-        break;
-    }
   };
 
   /** Whether it is time to give this answer. */
@@ -224,7 +179,7 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
       record.outdate();
       return cycle();
     }
-    if (applied.answers.some(isWaiting)) suspect(applied.state, batch);
+    if (applied.answers.some(isWaiting)) suspicion.suspect(applied.state, askingIn(batch));
     answer(batch, applied.answers);
     return 'done';
   };
@@ -305,18 +260,24 @@ export function createEntry(ref: { namespace: string; url: string }, context: En
       const { parsed } = await record.read();
       if (parsed?.kind !== 'state') return;
       const { holders, queue } = parsed.state;
-      if (await goneCheck.check(podsOf([...holders, ...queue]))) await submit({ kind: 'sweep' }, { signal, waitMs: 0 });
+      if (await goneCheck.check(podsOf(namespace, [...holders, ...queue])))
+        await submit({ kind: 'sweep' }, { signal, waitMs: 0 });
     },
     leaseChanged: resourceVersion => {
       if (record.changed(resourceVersion)) wake();
     },
     podEnded: uid => {
       if (requests.size === 0 || !present.has(uid)) return;
-      checkedAtMs = Number.NEGATIVE_INFINITY;
+      suspicion.hurry();
       wake();
     },
     idleMs: () => (requests.size > 0 ? 0 : clock.monotonic() - idleSinceMs),
   };
+}
+
+/** Those of whom it is known that they are there. */
+function askingIn(batch: readonly Request[]): Set<string> {
+  return new Set(batch.flatMap(({ operation: one }) => (one.kind === 'acquire' ? [one.id] : [])));
 }
 
 function isWaiting(answer: Answer): boolean {

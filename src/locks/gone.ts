@@ -1,12 +1,16 @@
 import type { Clock } from '../kube/clock.ts';
 import type { Logger } from '../kube/logger.ts';
-import type { LockState } from './types.ts';
+import type { LockOwner, LockState } from './types.ts';
 
 /** A Pod that holds or waits for a lock. */
 export interface PodRef {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+}
+
+export function podsOf(namespace: string, owners: readonly Pick<LockOwner, 'pod' | 'podUid'>[]): PodRef[] {
+  return owners.map(({ pod, podUid }) => ({ namespace, name: pod, uid: podUid }));
 }
 
 export type IsGone = (pod: PodRef, signal: AbortSignal) => Promise<boolean>;
