@@ -145,19 +145,19 @@ export interface FailedGit {
 
 /** Makes an error for users out of what git said. */
 export function classifyFailure(failed: FailedGit): GitError {
-  const stderr = redact(`${failed.stderr}\n${failed.ending}`, failed.secrets ?? []);
+  const lines = usefulLines(redact(failed.stderr, failed.secrets ?? []));
   const where = failed.url ? failed.url.href : 'the repository';
   for (const rule of RULES) {
-    const line = matchingLine(stderr, rule.pattern);
+    const line = matchingLine([...lines, failed.ending], rule.pattern);
     if (line !== undefined) return new GitError(rule.code, rule.message(where, line, failed));
   }
-  const detail = usefulLines(redact(failed.stderr, failed.secrets ?? [])).at(-1) ?? failed.ending;
+  const detail = lines.at(-1) ?? failed.ending;
   return new GitError('GitFailed', `git ${failed.command} failed for ${where}: ${detail}`);
 }
 
-function matchingLine(stderr: string, pattern: RegExp): string | undefined {
-  const lines = usefulLines(stderr).filter(text => pattern.test(text));
-  return lines.find(text => !text.startsWith('remote:')) ?? lines[0];
+function matchingLine(lines: readonly string[], pattern: RegExp): string | undefined {
+  const matching = lines.filter(text => pattern.test(text));
+  return matching.find(text => !text.startsWith('remote:')) ?? matching[0];
 }
 
 function usefulLines(stderr: string): string[] {
