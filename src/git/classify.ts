@@ -128,6 +128,12 @@ const RULES: readonly Rule[] = [
       /Could not resolve|unable to access|Failed to connect|Couldn't connect|Connection (refused|reset|closed)|No route to host|Network is unreachable|unable to connect|early EOF|unexpected disconnect|hung up|RPC failed|Empty reply|transfer closed|Could not read from remote repository|kex_exchange/i,
     message: (where, detail) => `${where} cannot be reached (${detail}): check spec.url and the network between`,
   },
+  {
+    // What the shell that sets git's limits ends with when there is no git.
+    code: 'GitFailed',
+    pattern: /^exit code 127$/,
+    message: (_where, detail) => `git cannot be started (${detail}): is it installed, and in the PATH?`,
+  },
 ];
 
 export interface FailedGit {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { gitEnvironment } from './environment.ts';
 import { GitError } from './errors.ts';
 import { runGit } from './git.ts';
@@ -179,6 +179,15 @@ describe('runGit', () => {
 
     expect(Number.parseInt(stdout.toString(), 8)).toBe(0o027);
     expect(process.umask()).toBe(before);
+  });
+
+  test('given no git in PATH, then the error asks whether it is installed', async () => {
+    vi.stubEnv('PATH', directory);
+    onTestFinished(() => void vi.unstubAllEnvs());
+
+    const error = await failureOf(runGit(['version']));
+
+    expect(error).toMatchObject({ code: 'GitFailed', message: expect.stringContaining('is it installed') });
   });
 
   test('given a directory that is not there, then the error says that git could not be started', async () => {

@@ -51,9 +51,9 @@ export interface GitOutput {
 }
 
 /**
- * Runs git: no shell, an environment of our own, a process group of its own that is killed on time-out, abort and exit, output
- * bounded. Arguments are the caller's to keep safe: what comes from users goes behind `--` or has been parsed.
- * Throws GitError, or the signal's reason.
+ * Runs git with a limit on its memory, an environment of our own, a process group of its own that is killed on time-out, abort and exit, and
+ * bounded output. The shell that sets the limit becomes git and hands the arguments on as they are. Those are the caller's to keep safe: what comes
+ * from users goes behind `--` or has been parsed. Throws GitError, or the signal's reason.
  */
 export async function runGit(args: readonly string[], options: RunGitOptions = {}): Promise<GitOutput> {
   options.signal?.throwIfAborted();
@@ -75,9 +75,7 @@ export async function runGit(args: readonly string[], options: RunGitOptions = {
         `${options.url?.href ?? 'git'} did not answer within ${seconds(options.timeoutMs ?? 0)}: check that it is up and reachable from the cluster`,
       );
     case 'notStarted':
-      throw new GitError('GitFailed', `git cannot be started (is it installed?): ${ended.cause.message}`, {
-        cause: ended.cause,
-      });
+      throw new GitError('GitFailed', `git cannot be started: ${ended.cause.message}`, { cause: ended.cause });
     case 'full':
       if (options.truncate) return { stdout, stderr, truncated: true };
       throw new GitError(
