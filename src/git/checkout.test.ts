@@ -13,8 +13,8 @@ import {
 } from '../../test/fixtures/git-server/repositories.mjs';
 import { readBlob } from './blob.ts';
 import { type CheckoutRequest, checkout } from './checkout.ts';
-import { GitError } from './errors.ts';
 import type { TagDescription } from './tags.ts';
+import { codeOf } from './testing/rejection.ts';
 import { parseGitUrl } from './url.ts';
 
 const ABSENT = '1234567890'.repeat(4);
@@ -64,13 +64,6 @@ function check(
     timeoutMs: 20_000,
     ...more,
   });
-}
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  return promise.then(
-    () => 'none',
-    (error: unknown) => (error instanceof GitError ? error.code : String(error)),
-  );
 }
 
 const chain = (length: number, from = 0): CommitDescription[] =>

@@ -7,11 +7,12 @@ import { createRepository } from '../../test/fixtures/git-server/repositories.mj
 import { until } from '../../test/fixtures/until.ts';
 import { checkout } from './checkout.ts';
 import { type Credentials, withAccess } from './credentials.ts';
-import { GitError } from './errors.ts';
+import type { GitError } from './errors.ts';
 import { runGit } from './git.ts';
 import { createGitDirectory } from './git-directory.ts';
 import { resolveRef } from './remote.ts';
 import { withRemote } from './session.ts';
+import { rejectionOf } from './testing/rejection.ts';
 import { type GitUrl, parseGitUrl } from './url.ts';
 
 const PASSWORD = `it's "quoted" $HOME %s \\n \`x\` ;ä`;
@@ -40,12 +41,7 @@ afterEach(() => {
 });
 
 async function failure(credentials: Credentials | undefined, of: GitUrl = url): Promise<GitError> {
-  const error = await resolveRef(of, 'main', { credentials, temporaryDirectory: temporary }).then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof GitError)) throw new Error(`expected a GitError, got ${String(error)}`);
-  return error;
+  return rejectionOf(resolveRef(of, 'main', { credentials, temporaryDirectory: temporary }));
 }
 
 describe('http credentials', () => {

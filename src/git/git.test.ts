@@ -4,8 +4,8 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { gitEnvironment } from './environment.ts';
-import { GitError } from './errors.ts';
 import { runGit } from './git.ts';
+import { rejectionOf } from './testing/rejection.ts';
 import { parseGitUrl } from './url.ts';
 
 let directory: string;
@@ -16,13 +16,6 @@ afterEach(() => rm(directory, { recursive: true }));
 
 /** A git command that runs a shell line, by an alias: the way to have git do what a test needs. */
 const shell = (line: string): [string, string] => ['alias.x', `!${line}`];
-
-async function failureOf(promise: Promise<unknown>): Promise<unknown> {
-  return promise.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-}
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 10_000;
@@ -47,10 +40,9 @@ describe('runGit', () => {
   });
 
   test('given an unknown command, then the error names it and is no other class', async () => {
-    const error = await failureOf(runGit(['no-such-command']));
+    const error = await rejectionOf(runGit(['no-such-command']));
 
-    expect(error).toBeInstanceOf(GitError);
-    expect((error as GitError).message).toContain('git no-such-command failed');
+    expect(error.message).toContain('git no-such-command failed');
   });
 
   test('given variables of this process that steer git, then git sees none of them', async () => {
@@ -87,7 +79,7 @@ describe('runGit', () => {
     );
 
     expect([...origins]).toEqual(['command line:']);
-    const error = await failureOf(runGit(['ls-remote', '--', `file://${directory}`]));
+    const error = await rejectionOf(runGit(['ls-remote', '--', `file://${directory}`]));
     expect(error).toMatchObject({ code: 'UrlNotAllowed' });
   });
 
@@ -95,16 +87,16 @@ describe('runGit', () => {
     const url = parseGitUrl('https://127.0.0.1:1/a/b');
 
     for (const other of [`file://${directory}`, 'http://127.0.0.1:1/a/b', `ext::touch ${directory}/touched`]) {
-      expect(await failureOf(runGit(['ls-remote', '--', other], { url })), other).toMatchObject({
+      expect(await rejectionOf(runGit(['ls-remote', '--', other], { url })), other).toMatchObject({
         code: 'UrlNotAllowed',
       });
     }
-    expect(await failureOf(runGit(['ls-remote', '--', url.href], { url }))).toMatchObject({ code: 'Unreachable' });
+    expect(await rejectionOf(runGit(['ls-remote', '--', url.href], { url }))).toMatchObject({ code: 'Unreachable' });
   });
 
   test('given a time limit, then the whole process group is gone after it', async () => {
     const file = path.join(directory, 'pid');
-    const error = await failureOf(
+    const error = await rejectionOf(
       runGit(['x'], { config: [shell(`sleep 300 & echo $! >${file}; wait`)], timeoutMs: 1000 }),
     );
 
@@ -122,31 +114,29 @@ describe('runGit', () => {
   test("given an abort, then git is gone and the signal's reason is thrown", async () => {
     const file = path.join(directory, 'pid');
     const controller = new AbortController();
-    const running = failureOf(
-      runGit(['x'], { config: [shell(`echo $$ >${file}; sleep 300`)], signal: controller.signal }),
-    );
+    const running = runGit(['x'], { config: [shell(`echo $$ >${file}; sleep 300`)], signal: controller.signal });
+    const failed = expect(running).rejects.toThrow('enough');
     await until(async () => (await readFile(file, 'utf8').catch(() => '')) !== '');
 
     controller.abort(new Error('enough'));
 
-    expect(await running).toEqual(new Error('enough'));
+    await failed;
     const pid = (await readFile(file, 'utf8')).trim();
     await until(() => isGone(pid));
   });
 
   test('given an abort before the start, then nothing starts', async () => {
-    const error = await failureOf(
-      runGit(['x'], { config: [shell(`touch ${directory}/started`)], signal: AbortSignal.abort(new Error('no')) }),
-    );
+    const signal = AbortSignal.abort(new Error('no'));
+    const running = runGit(['x'], { config: [shell(`touch ${directory}/started`)], signal });
 
-    expect(error).toEqual(new Error('no'));
+    await expect(running).rejects.toBe(signal.reason);
     await expect(readFile(`${directory}/started`)).rejects.toThrow('ENOENT');
   });
 
   test('given more output than the bound, then it fails, or stops there when truncation was asked for', async () => {
     const config = [shell('yes')];
 
-    const error = await failureOf(runGit(['x'], { config, maxOutputBytes: 1000 }));
+    const error = await rejectionOf(runGit(['x'], { config, maxOutputBytes: 1000 }));
     const cut = await runGit(['x'], { config, maxOutputBytes: 1000, truncate: true });
 
     expect(error).toMatchObject({ code: 'RepositoryTooLarge' });
@@ -185,13 +175,13 @@ describe('runGit', () => {
     vi.stubEnv('PATH', directory);
     onTestFinished(() => void vi.unstubAllEnvs());
 
-    const error = await failureOf(runGit(['version']));
+    const error = await rejectionOf(runGit(['version']));
 
     expect(error).toMatchObject({ code: 'GitFailed', message: expect.stringContaining('is it installed') });
   });
 
   test('given a directory that is not there, then the error says that git could not be started', async () => {
-    const error = await failureOf(runGit(['version'], { gitDirectory: `${directory}/none` }));
+    const error = await rejectionOf(runGit(['version'], { gitDirectory: `${directory}/none` }));
 
     expect(error).toMatchObject({ code: 'GitFailed', message: expect.stringContaining('cannot be started') });
   });

@@ -25,9 +25,9 @@ import {
   rawTree,
   zeros,
 } from '../../test/fixtures/hostile/packs.ts';
-import { GitError } from './errors.ts';
 import { type ReadFileRequest, readFileAt, resolveRef } from './remote.ts';
 import { type Arena, createArena, ONLY_VICTIM, type Outcome } from './testing/arena.ts';
+import { rejectionOf } from './testing/rejection.ts';
 import { checkGitUrl, parseGitUrl } from './url.ts';
 
 const MIB = 1024 * 1024;
@@ -58,15 +58,6 @@ async function checkoutOf(
   const outcome = await arena.checkout(url, pack.commit, more);
   expect(outcome.outside).toEqual(ONLY_VICTIM);
   return outcome;
-}
-
-async function failure(promise: Promise<unknown>): Promise<GitError> {
-  const error = await promise.then(
-    value => `no error, but ${JSON.stringify(value)}`,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof GitError)) throw new Error(`expected a GitError, got ${String(error)}`);
-  return error;
 }
 
 describe('packs that unpack to more than they are', () => {
@@ -122,7 +113,7 @@ describe('packs that unpack to more than they are', () => {
     const pack = endless({ compressed: false });
     const { url } = await start({ pack });
 
-    const error = await failure(read({ url: parseGitUrl(url), commit: pack.commit, maxFetchBytes: 4 * MIB }));
+    const error = await rejectionOf(read({ url: parseGitUrl(url), commit: pack.commit, maxFetchBytes: 4 * MIB }));
 
     expect(error).toMatchObject({ code: 'RepositoryTooLarge' });
   });
@@ -173,7 +164,7 @@ describe('a server that lies', () => {
   test('given references without an end, then git stops at its limit of memory or output', async () => {
     const { url } = await start({ references: endlessReferences() });
 
-    const error = await failure(resolveRef(parseGitUrl(url), 'main'));
+    const error = await rejectionOf(resolveRef(parseGitUrl(url), 'main'));
 
     expect(error).toMatchObject({ code: 'RepositoryTooLarge', class: 'invalid' });
   });
@@ -282,7 +273,7 @@ test('given a file:// repository whose own configuration names programs and file
   await read({ url, commit: commits[0] ?? '' });
   // What it includes git would read, and name in its messages.
   await appendFile(path.join(directory, 'config'), '[ include ]\n\tpath = /etc/passwd\n');
-  const including = await failure(checkGitUrl(`file://${directory}`, { schemes: ['file'], fileRoot: root }));
+  const including = await rejectionOf(checkGitUrl(`file://${directory}`, { schemes: ['file'], fileRoot: root }));
 
   expect(including.code).toBe('UrlNotAllowed');
   expect(await readdir(path.dirname(arena.canary))).not.toContain('canary');

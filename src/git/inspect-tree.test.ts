@@ -4,8 +4,8 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRepository, type FileDescription } from '../../test/fixtures/git-server/repositories.mjs';
-import { GitError } from './errors.ts';
 import { DEFAULT_TREE_LIMITS, inspectTree, measureTree, type TreeLimits, type TreeSize } from './inspect-tree.ts';
+import { rejectionOf } from './testing/rejection.ts';
 
 const UNLIMITED: TreeLimits = {
   entries: Number.MAX_SAFE_INTEGER,
@@ -28,15 +28,6 @@ async function inspect(files: Record<string, FileDescription>, limits: Partial<T
   const gitDirectory = path.join(root, `r${counter++}`);
   const { commits } = await createRepository(gitDirectory, { commits: [{ files }] });
   return inspectTree({ gitDirectory, commit: commits[0] ?? '', limits });
-}
-
-async function refusal(of: Promise<TreeSize>): Promise<GitError> {
-  const error = await of.then(
-    size => `no refusal, but ${JSON.stringify(size)}`,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof GitError)) throw new Error(`expected a GitError, got ${String(error)}`);
-  return error;
 }
 
 describe('inspectTree', () => {
@@ -83,7 +74,7 @@ describe('inspectTree', () => {
   ])(
     'given %s than is allowed, then it is refused in words that say what and where',
     async (_, limits, code, words) => {
-      const error = await refusal(inspect({ 'd/abc': 'four', ab: '12' }, limits));
+      const error = await rejectionOf(inspect({ 'd/abc': 'four', ab: '12' }, limits));
 
       expect(error).toMatchObject({ code, class: 'invalid', message: expect.stringMatching(words) });
       expect(error.message).toMatch(/commit [0-9a-f]{12} /);
@@ -94,24 +85,24 @@ describe('inspectTree', () => {
     ['one byte longer than it may be', 'x'.repeat(4096)],
     ['empty', ''],
   ])('given a symbolic link whose target is %s, then it is refused', async (_, symlink) => {
-    const error = await refusal(inspect({ link: { symlink } }));
+    const error = await rejectionOf(inspect({ link: { symlink } }));
 
     expect(error).toMatchObject({ code: 'UnsafeRepository', message: expect.stringContaining('link "link"') });
     expect(await inspect({ link: { symlink: 'x'.repeat(4095) } })).toEqual({ files: 1, bytes: 4095 });
   });
 
   test('given a long directory name, then its length counts too', async () => {
-    expect(await refusal(inspect({ 'long/x': '' }, { nameBytes: 3 }))).toMatchObject({ code: 'UnsafeRepository' });
+    expect(await rejectionOf(inspect({ 'long/x': '' }, { nameBytes: 3 }))).toMatchObject({ code: 'UnsafeRepository' });
   });
 
   test('given a commit that is not there, then it is not found', async () => {
     const gitDirectory = path.join(root, `r${counter++}`);
     await createRepository(gitDirectory);
 
-    expect(await refusal(inspectTree({ gitDirectory, commit: 'a'.repeat(40) }))).toMatchObject({
+    expect(await rejectionOf(inspectTree({ gitDirectory, commit: 'a'.repeat(40) }))).toMatchObject({
       code: 'CommitNotFound',
     });
-    expect(await refusal(inspectTree({ gitDirectory, commit: 'HEAD' }))).toMatchObject({ code: 'InvalidRef' });
+    expect(await rejectionOf(inspectTree({ gitDirectory, commit: 'HEAD' }))).toMatchObject({ code: 'InvalidRef' });
   });
 
   test('given an abort, then its reason is thrown', async () => {

@@ -5,8 +5,8 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type GitServer, type GitServerOptions, startGitServer } from '../../test/fixtures/git-server/git-server.mjs';
 import { type CreatedRepository, createRepository } from '../../test/fixtures/git-server/repositories.mjs';
-import { GitError } from './errors.ts';
 import { parseRefs, type ReadFileRequest, readFileAt, resolveRef } from './remote.ts';
+import { codeOf } from './testing/rejection.ts';
 import { checkGitUrl, type GitUrl, parseGitUrl } from './url.ts';
 
 const MIB = 1024 * 1024;
@@ -62,13 +62,6 @@ afterEach(() => {
 });
 
 const commit = (index: number) => repository.commits[index] ?? '';
-
-async function codeOf(promise: Promise<unknown>): Promise<string> {
-  return promise.then(
-    () => 'none',
-    (error: unknown) => (error instanceof GitError ? error.code : String(error)),
-  );
-}
 
 async function withServer<T>(options: Partial<GitServerOptions>, work: (of: GitUrl) => Promise<T>): Promise<T> {
   const other = await startGitServer({ root, ...options });

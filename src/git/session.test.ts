@@ -6,9 +6,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type GitServer, startGitServer } from '../../test/fixtures/git-server/git-server.mjs';
 import { createRepository } from '../../test/fixtures/git-server/repositories.mjs';
 import { until } from '../../test/fixtures/until.ts';
-import { GitError } from './errors.ts';
+import type { GitError } from './errors.ts';
 import { resolveRef } from './remote.ts';
 import { type RemoteOptions, withRemote } from './session.ts';
+import { rejectionOf } from './testing/rejection.ts';
 import { type GitUrl, parseGitUrl } from './url.ts';
 
 let root: string;
@@ -31,12 +32,7 @@ afterEach(() => {
 });
 
 async function failure(options: RemoteOptions = {}, of: GitUrl = url): Promise<GitError> {
-  const error = await resolveRef(of, 'main', options).then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof GitError)) throw new Error(`expected a GitError, got ${String(error)}`);
-  return error;
+  return rejectionOf(resolveRef(of, 'main', options));
 }
 
 /** Takes connections and never says a word. */

@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CreatedRepository, createRepository } from '../../test/fixtures/git-server/repositories.mjs';
 import { type SshServer, startSshServer } from '../../test/fixtures/git-server/ssh-server.ts';
 import { checkout } from './checkout.ts';
-import { GitError } from './errors.ts';
+import type { GitError } from './errors.ts';
 import { readFileAt, resolveRef } from './remote.ts';
+import { rejectionOf } from './testing/rejection.ts';
 import { type GitUrl, parseGitUrl } from './url.ts';
 
 let root: string;
@@ -34,12 +35,7 @@ const good = () => ({ values: { identity: server.identity, known_hosts: server.k
 
 async function failure(values: Record<string, string>): Promise<GitError> {
   const options = { credentials: { values }, temporaryDirectory: temporary, retries: 0 };
-  const error = await resolveRef(url, 'main', options).then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof GitError)) throw new Error(`expected a GitError, got ${String(error)}`);
-  return error;
+  return rejectionOf(resolveRef(url, 'main', options));
 }
 
 describe('a repository over ssh', () => {

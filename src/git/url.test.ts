@@ -4,6 +4,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GitError } from './errors.ts';
+import { rejectionOf } from './testing/rejection.ts';
 import { checkGitUrl, isSlug, parseGitUrl } from './url.ts';
 
 function codeOf(action: () => unknown): string {
@@ -14,15 +15,6 @@ function codeOf(action: () => unknown): string {
     throw error;
   }
   return 'none';
-}
-
-async function rejectionOf(promise: Promise<unknown>): Promise<GitError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof GitError)) throw new Error(`expected a GitError, got ${String(error)}`);
-  return error;
 }
 
 describe('parseGitUrl', () => {
