@@ -12,6 +12,7 @@ import { namespaces } from '../../src/kube/objects.ts';
 import { createLockKeeper } from '../../src/locks/keeper.ts';
 import { startGitServer } from '../fixtures/git-server/git-server.mjs';
 import { createLargeRepository } from './large-repository.ts';
+import { mean, wallTime } from './numbers.ts';
 
 /**
  * What a checkout costs with a cold cache, with a warm one, and what `git clone` costs: a repository of 200 MB of packed history with a tree of
@@ -95,20 +96,10 @@ try {
 async function inFresh(work: (place: string) => Promise<unknown>): Promise<number> {
   const place = await mkdtemp(path.join(directory, 'run-'));
   try {
-    const start = performance.now();
-    await work(place);
-    return round((performance.now() - start) / 1_000);
+    return await wallTime(() => work(place));
   } finally {
     await rm(place, { recursive: true, force: true });
   }
-}
-
-function mean(values: readonly number[]): number {
-  return round(values.reduce((sum, value) => sum + value, 0) / values.length);
-}
-
-function round(value: number): number {
-  return Math.round(value * 10_000) / 10_000;
 }
 
 function mib(bytes: number): number {

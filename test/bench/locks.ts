@@ -1,7 +1,7 @@
 import { ANNOTATIONS } from '../../src/api/meta.ts';
 import { createKubeClient, type KubeClient } from '../../src/kube/client.ts';
 import { loadClusterConfig } from '../../src/kube/config.ts';
-import { isApiError } from '../../src/kube/errors.ts';
+import { undefinedWhen } from '../../src/kube/errors.ts';
 import { type Lease, leases, namespaces } from '../../src/kube/objects.ts';
 import { noLockMetrics } from '../../src/locks/metrics.ts';
 import { createOverlapObserver, startKeeper, useLock } from '../fixtures/lock-contention.ts';
@@ -127,9 +127,7 @@ async function measurePlainWrite(kube: Pick<KubeClient, 'create' | 'replace' | '
     lease = await kube.replace(leases, { ...lease, spec: { holderIdentity: `writer ${write}` } }, { urgent: true });
   }
   const tookMs = (performance.now() - start) / PLAIN_WRITES;
-  await kube.delete(leases, { namespace: NAMESPACE, name }).catch(error => {
-    if (!isApiError(error, 'notFound')) throw error;
-  });
+  await undefinedWhen(kube.delete(leases, { namespace: NAMESPACE, name }), 'notFound');
   return tookMs;
 }
 

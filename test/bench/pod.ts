@@ -17,6 +17,7 @@ import { createRepository } from '../fixtures/git-server/repositories.mjs';
 import { until } from '../fixtures/until.ts';
 import { countWrites, type Window } from './audit.ts';
 import { checkLimits, type PodBench } from './limits.ts';
+import { mean, round, wallTime } from './numbers.ts';
 import { createTerminalWatch } from './terminal-watch.ts';
 
 /** Runs of each kind, one after the other; the three kinds take turns, so that a noisy minute hits them alike. */
@@ -283,20 +284,6 @@ async function repository(): Promise<Buffer> {
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-}
-
-async function wallTime(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return round((performance.now() - start) / 1_000);
-}
-
-function mean(values: readonly number[]): number {
-  return round(values.reduce((sum, value) => sum + value, 0) / values.length);
-}
-
-function round(value: number): number {
-  return Math.round(value * 1_000) / 1_000;
 }
 
 function last(values: readonly number[]): number {

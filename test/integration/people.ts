@@ -72,16 +72,7 @@ export async function personIn(
   rules: Role['rules'] = [],
 ): Promise<KubeClient> {
   const user = `alice-${namespace}`;
-  const subjects = [{ kind: 'User', apiGroup: RBAC, name: user }];
-  const binding = (kind: string, name: string) =>
-    admin.create(roleBindings, {
-      apiVersion: `${RBAC}/v1`,
-      kind: 'RoleBinding',
-      metadata: { name: `alice-${name}`, namespace },
-      roleRef: { apiGroup: RBAC, kind, name },
-      subjects,
-    });
-  await binding('ClusterRole', role);
+  await bindRole(admin, namespace, role, user);
   if (rules.length > 0) {
     await admin.create(roles, {
       apiVersion: `${RBAC}/v1`,
@@ -89,7 +80,7 @@ export async function personIn(
       metadata: { name: 'extra', namespace },
       rules,
     });
-    await binding('Role', 'extra');
+    await bindRole(admin, namespace, 'extra', user, 'Role');
   }
   const client = clientAs(user);
   await until('rights of her own', () => isDone(can(client)), { timeoutMs: 60_000 });
