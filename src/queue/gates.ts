@@ -71,6 +71,14 @@ export interface Space {
   readonly ready: Line<Lane>;
 }
 
+/** Where something may have opened since somebody last looked. */
+export interface Changes {
+  /** Gates that may let a lane pass. */
+  readonly gates: Set<Gate>;
+  /** Namespaces that may have somebody to start. */
+  readonly spaces: Set<Space>;
+}
+
 export function gate(parts: Pick<Gate, 'hasRoom' | 'held'> & Partial<Gate>): Gate {
   return {
     limit: Number.POSITIVE_INFINITY,

@@ -1,18 +1,10 @@
-import { createHeap, type Heap } from '../kube/heap.ts';
-import {
-  createFanOut,
-  createSpace,
-  type FanOut,
-  fanOutGate,
-  type Gate,
-  type Lane,
-  type Run,
-  repositoryGate,
-  type Space,
-  waitingGate,
-} from './gates.ts';
+import type { Changes, Lane, Run } from './gates.ts';
 import { hasTurnBefore, isBefore } from './line.ts';
+import { createPlaces } from './places.ts';
+import { calm, letOneTry, succeeded, tryWith, usedUp } from './quota.ts';
+import { createRegistry, type LaneWithRuns } from './registry.ts';
 import { positionOf, type QueueCount, waitingCounts } from './report.ts';
+import { leave, lineUp, park, promote } from './standing.ts';
 import type { Held, QueueLimits, Ticket } from './types.ts';
 
 export interface Queue {
@@ -51,10 +43,6 @@ export interface QueueOptions {
   readonly onGrant: (key: string) => void;
 }
 
-interface LaneWithRuns extends Lane {
-  readonly runs: Heap<Run>;
-}
-
 /**
  * Who starts next, under limits at four levels at once: fan-out, repository, namespace, operator. Nothing waits that could run; trees take
  * turns, so that a big one does not hold up a small one; within a tree the oldest goes first. The Pods in the cluster are the truth: after a
@@ -65,104 +53,43 @@ interface LaneWithRuns extends Lane {
  */
 export function createQueue({ limits, onGrant }: QueueOptions): Queue {
   const runs = new Map<string, Run>();
-  const trees = new Map<string, Lane['tree']>();
-  const lanes = new Map<string, LaneWithRuns>();
-  const fanOuts = new Map<string, FanOut>();
-  const repositories = new Map<string, Gate>();
-  const spaces = new Map<string, Space>();
-  const suspended = new Set<string>();
-  /** Gates that may have opened. */
-  const unsettled = new Set<Gate>();
-  /** Namespaces that may have somebody to start. */
-  const candidates = new Set<Space>();
+  const changes: Changes = { gates: new Set(), spaces: new Set() };
+  const registry = createRegistry(limits, changes);
+  const places = createPlaces(limits, changes);
   const granted: string[] = [];
-  let running = 0;
-  let turn = 0;
 
   /** Looks at all that may have changed, until nothing more can start. The one that asks is not told: it gets the answer. */
   function settle(asking?: string): void {
     do {
-      for (const open of unsettled) if (!promote(open)) unsettled.delete(open);
-    } while (serveNext() || unsettled.size > 0);
+      for (const open of changes.gates) if (!promote(open, changes)) changes.gates.delete(open);
+    } while (serveNext() || changes.gates.size > 0);
     for (const key of granted.splice(0)) if (key !== asking) onGrant(key);
-  }
-
-  /** Lets the next lane go on that waits at this gate; false when there is none, or no room. */
-  function promote(at: Gate): boolean {
-    while (at.isOpen()) {
-      const lane = at.parked.peek();
-      if (lane === undefined) return false;
-      if (place(lane)) return true;
-    }
-    return false;
-  }
-
-  /** Puts a lane where it belongs; whether that is the line of its namespace. */
-  function place(lane: Lane): boolean {
-    const closed = lane.gates.find(one => !one.isOpen());
-    if (closed !== undefined) {
-      stand(lane, closed.parked);
-      return false;
-    }
-    for (const one of lane.gates) one.ready += 1;
-    stand(lane, lane.space.ready);
-    candidates.add(lane.space);
-    return true;
-  }
-
-  /** Lets a lane with another head wait among those of its fan-out: an older one may have to go before it. */
-  function lineUp(lane: Lane): void {
-    stand(lane, lane.part.parked);
-    unsettled.add(lane.part);
-  }
-
-  function stand(lane: Lane, line: Lane['line']): void {
-    lane.line = line;
-    line?.push(lane);
-  }
-
-  function leave(lane: Lane): void {
-    if (lane.line === lane.space.ready) {
-      for (const one of lane.gates) {
-        one.ready -= 1;
-        unsettled.add(one);
-      }
-    }
-    lane.line = undefined;
   }
 
   /** Starts the run whose turn it is; false when nobody can. */
   function serveNext(): boolean {
-    if (running >= limits.operator) return false;
+    if (places.isFull()) return false;
     let next: Lane | undefined;
-    for (const space of candidates) {
-      const first = hasRoom(space) ? space.ready.peek() : undefined;
-      if (first === undefined) candidates.delete(space);
+    for (const space of changes.spaces) {
+      const first = places.hasRoom(space) ? space.ready.peek() : undefined;
+      if (first === undefined) changes.spaces.delete(space);
       else if (next === undefined || hasTurnBefore(first, next)) next = first;
     }
     if (next === undefined) return false;
     const closed = next.gates.find(one => !one.hasRoom());
-    leave(next);
+    leave(next, changes);
     if (closed === undefined) start(next as LaneWithRuns);
-    else stand(next, closed.parked);
+    else park(next, closed);
     return true;
-  }
-
-  function hasRoom({ running: count, quota }: Space): boolean {
-    return count < limits.namespace && (quota === undefined || (quota.mayProbe && quota.probing === undefined));
   }
 
   function start(lane: LaneWithRuns): void {
     const run = lane.head as Run;
-    const { quota } = lane.space;
-    if (quota !== undefined) {
-      quota.mayProbe = false;
-      quota.probing = run.key;
-    }
+    tryWith(lane.space, run.key);
     lane.size -= 1;
     lane.space.waiting -= 1;
-    lane.tree.turn = ++turn;
-    occupy(run, 'running');
+    lane.tree.turn = registry.nextTurn();
+    places.occupy(run);
     granted.push(run.key);
     advance(lane);
   }
@@ -172,188 +99,65 @@ export function createQueue({ limits, onGrant }: QueueOptions): Queue {
     for (let first = lane.runs.peek(); first !== undefined; first = lane.runs.peek()) {
       if (first.state === 'waiting' && first.lane === lane && runs.get(first.key) === first) {
         lane.head = first;
-        lineUp(lane);
+        lineUp(lane, changes);
         return;
       }
       lane.runs.pop();
     }
-    lanes.delete(lane.id);
+    registry.drop(lane);
   }
 
   function enqueue(run: Run): void {
-    const lane = laneOf(run.ticket);
+    const lane = registry.laneOf(run.ticket);
     run.state = 'waiting';
     run.lane = lane;
-    lanes.set(lane.id, lane);
+    registry.keep(lane);
     lane.runs.push(run);
     lane.size += 1;
     lane.space.waiting += 1;
     if (lane.line !== undefined && !isBefore(run, lane.head)) return;
-    leave(lane);
+    leave(lane, changes);
     lane.head = run;
-    lineUp(lane);
-  }
-
-  function occupy(run: Run, state: 'running' | 'paused'): void {
-    const { space, keepsPod, depth } = run.lane;
-    run.state = state;
-    if (!run.confirmed) space.starting.add(run);
-    space.pods += 1;
-    if (keepsPod) space.keeping.set(depth, (space.keeping.get(depth) ?? 0) + 1);
-    // More Pods allow more of those that keep theirs while they wait.
-    for (const one of space.waitingGates.values()) unsettled.add(one);
-    if (state === 'running') count(run, 1);
-  }
-
-  function vacate(run: Run): void {
-    const { space, keepsPod, depth } = run.lane;
-    space.starting.delete(run);
-    space.pods -= 1;
-    if (keepsPod) {
-      const left = (space.keeping.get(depth) ?? 1) - 1;
-      if (left === 0) space.keeping.delete(depth);
-      else space.keeping.set(depth, left);
-      for (const one of space.waitingGates.values()) unsettled.add(one);
-    }
-    if (run.state === 'running') count(run, -1);
-    if (space.quota !== undefined) {
-      if (space.quota.probing === run.key) space.quota.probing = undefined;
-      space.quota.mayProbe = true;
-    }
-    candidates.add(space);
-  }
-
-  function count({ lane }: Run, by: 1 | -1): void {
-    const { space, repository, fanOut } = lane;
-    running += by;
-    space.running += by;
-    repository.running += by;
-    fanOut.running += by;
-    if (by === 1) return;
-    unsettled.add(repository);
-    for (const part of fanOut.parts.values()) unsettled.add(part);
-    candidates.add(space);
+    lineUp(lane, changes);
   }
 
   function enter(ticket: Ticket, confirmed = false): Run {
-    const lane = laneOf(ticket);
-    lane.tree.members += 1;
-    lane.fanOut.members += 1;
-    lane.repository.members += 1;
-    const run: Run = { key: ticket.key, createdMs: ticket.createdMs, ticket, lane, state: 'waiting', confirmed };
-    runs.set(ticket.key, run);
+    const { key, createdMs } = ticket;
+    const run: Run = { key, createdMs, ticket, lane: registry.join(ticket), state: 'waiting', confirmed };
+    runs.set(key, run);
     return run;
   }
 
   function forget(run: Run): void {
     const { ticket, lane } = run;
-    const { space, tree, fanOut, repository } = lane;
+    const { space } = lane;
     runs.delete(ticket.key);
     if (run.state === 'waiting') {
       lane.size -= 1;
       space.waiting -= 1;
       if (lane.head === run) {
-        leave(lane);
+        leave(lane, changes);
         advance(lane as LaneWithRuns);
       }
-    } else vacate(run);
-    if (--tree.members === 0) trees.delete(ticket.root);
-    if (--fanOut.members === 0) fanOuts.delete(fanOut.id);
-    if (--repository.members === 0) repositories.delete(`${ticket.namespace}/${ticket.repository}`);
+    } else places.vacate(run);
+    registry.quit(ticket, lane);
     calm(space);
-  }
-
-  /** When nobody of a namespace waits any more, the next one need not be careful about its quota. */
-  function calm(space: Space): void {
-    if (space.quota?.probing === undefined && space.waiting === 0) space.quota = undefined;
-  }
-
-  function laneOf(ticket: Ticket): LaneWithRuns {
-    const { namespace, repository, keepsPod, depth } = ticket;
-    const fanOut = fanOutOf(ticket);
-    const id = `${fanOut.id} ${namespace}/${repository} ${keepsPod}`;
-    const known = lanes.get(id);
-    if (known !== undefined) return known;
-    const space = spaceOf(namespace);
-    const ofRepository = repositoryOf(ticket);
-    const part = partOf(fanOut, namespace);
-    const gates = [fanOut.suspension, part, ofRepository];
-    if (keepsPod) gates.push(waitingGateOf(space, depth));
-    const lane: LaneWithRuns = {
-      id,
-      tree: treeOf(ticket.root),
-      space,
-      fanOut,
-      repository: ofRepository,
-      part,
-      gates,
-      keepsPod,
-      depth,
-      size: 0,
-      head: ticket,
-      line: undefined,
-      runs: createHeap<Run>(isBefore),
-    };
-    return lane;
-  }
-
-  function treeOf(root: string): Lane['tree'] {
-    return known(trees, root, () => ({ turn: ++turn, members: 0 }));
-  }
-
-  function fanOutOf(ticket: Ticket): FanOut {
-    const found = known(fanOuts, ticket.above[0] ?? ticket.root, () => createFanOut(ticket, suspended));
-    found.limit = ticket.fanOutLimit;
-    return found;
-  }
-
-  function partOf(fanOut: FanOut, namespace: string): Gate {
-    return known(fanOut.parts, namespace, () => fanOutGate(fanOut));
-  }
-
-  function repositoryOf({ namespace, repository, repositoryLimit }: Ticket): Gate {
-    const found = known(repositories, `${namespace}/${repository}`, () => repositoryGate(repositoryLimit));
-    setLimit(found, repositoryLimit);
-    return found;
-  }
-
-  function waitingGateOf(space: Space, depth: number): Gate {
-    return known(space.waitingGates, depth, () => waitingGate(space, depth, limits));
-  }
-
-  function spaceOf(name: string): Space {
-    return known(spaces, name, () => createSpace(name));
-  }
-
-  function setLimit(of: Gate, limit: number): void {
-    if (of.limit === limit) return;
-    of.limit = limit;
-    unsettled.add(of);
-  }
-
-  function heldBy({ lane }: Run): Held {
-    const closed = lane.gates.find(one => !one.hasRoom());
-    if (closed !== undefined) return closed.held();
-    const { quota, running: here } = lane.space;
-    if (here >= limits.namespace) return { reason: 'NamespaceLimit', limit: limits.namespace };
-    if (quota !== undefined) return { reason: 'QuotaExceeded', message: quota.message };
-    return { reason: 'OperatorLimit', limit: limits.operator };
   }
 
   function held(key: string): Held | undefined {
     const run = runs.get(key);
-    return run?.state === 'waiting' ? heldBy(run) : undefined;
+    return run?.state === 'waiting' ? places.heldBy(run) : undefined;
   }
 
   function waitAgain(run: Run): void {
-    vacate(run);
+    places.vacate(run);
     enqueue(run);
   }
 
   /** A run turns out to keep its Pod while it waits, or not to: it keeps its place when that is allowed. */
   function exchange(run: Run, ticket: Ticket): void {
     const { space, depth } = run.lane;
-    const mayStay = run.state === 'running' && (!ticket.keepsPod || waitingGateOf(space, depth).hasRoom());
+    const mayStay = run.state === 'running' && (!ticket.keepsPod || registry.waitingGateOf(space, depth).hasRoom());
     const isProbing = space.quota?.probing === run.key;
     forget(run);
     const next = enter(ticket, run.confirmed);
@@ -361,8 +165,8 @@ export function createQueue({ limits, onGrant }: QueueOptions): Queue {
       enqueue(next);
       return;
     }
-    occupy(next, 'running');
-    if (isProbing && space.quota !== undefined) space.quota = { ...space.quota, probing: run.key, mayProbe: false };
+    places.occupy(next);
+    if (isProbing) tryWith(space, run.key);
   }
 
   return {
@@ -372,7 +176,7 @@ export function createQueue({ limits, onGrant }: QueueOptions): Queue {
       else if (run.ticket.keepsPod !== ticket.keepsPod) exchange(run, ticket);
       else {
         run.ticket = ticket;
-        setLimit(run.lane.repository, ticket.repositoryLimit);
+        registry.setLimit(run.lane.repository, ticket.repositoryLimit);
       }
       settle(ticket.key);
       return held(ticket.key);
@@ -380,7 +184,7 @@ export function createQueue({ limits, onGrant }: QueueOptions): Queue {
     hold(ticket) {
       const known = runs.get(ticket.key);
       if (known !== undefined) forget(known);
-      occupy(enter(ticket, true), 'running');
+      places.occupy(enter(ticket, true));
       settle();
     },
     confirm(key) {
@@ -390,23 +194,19 @@ export function createQueue({ limits, onGrant }: QueueOptions): Queue {
       if (run.state === 'waiting') {
         // Its Pod was under way when that of another one met the quota.
         forget(run);
-        occupy(enter(run.ticket, true), 'running');
+        places.occupy(enter(run.ticket, true));
       } else {
         run.confirmed = true;
         space.starting.delete(run);
       }
-      if (space.quota?.probing === key) {
-        space.quota = { ...space.quota, probing: undefined, mayProbe: true };
-        candidates.add(space);
-      }
+      if (succeeded(space, key)) changes.spaces.add(space);
       calm(space);
       settle();
     },
     pause(key, paused) {
       const run = runs.get(key);
       if (run === undefined || run.state === 'waiting' || (run.state === 'paused') === paused) return;
-      run.state = paused ? 'paused' : 'running';
-      count(run, paused ? -1 : 1);
+      places.pause(run, paused);
       settle();
     },
     release(key) {
@@ -424,47 +224,29 @@ export function createQueue({ limits, onGrant }: QueueOptions): Queue {
         space.starting.add(run);
       }
       for (const other of [...space.starting]) waitAgain(other);
-      space.quota = { message, mayProbe: false };
+      usedUp(space, message);
       settle();
     },
     probe(namespace) {
-      const space = spaces.get(namespace);
-      if (space?.quota === undefined) return;
-      space.quota.mayProbe = true;
-      candidates.add(space);
+      const space = registry.spaces.get(namespace);
+      if (space === undefined || !letOneTry(space)) return;
+      changes.spaces.add(space);
       settle();
     },
     suspend(uid, isSuspended) {
-      if (suspended.has(uid) === isSuspended) return;
-      if (isSuspended) {
-        suspended.add(uid);
-        return;
-      }
-      suspended.delete(uid);
-      for (const { above, suspension } of fanOuts.values()) if (above.includes(uid)) unsettled.add(suspension);
+      registry.suspend(uid, isSuspended);
       settle();
     },
     limitRepository(namespace, name, limit) {
-      const found = repositories.get(`${namespace}/${name}`);
-      if (found === undefined) return;
-      setLimit(found, limit);
+      registry.limitRepository(namespace, name, limit);
       settle();
     },
     held,
     ticket: key => runs.get(key)?.ticket,
-    position: key => positionOf(key, runs, heldBy),
-    counts: () => waitingCounts(runs.values(), heldBy),
+    position: key => positionOf(key, runs, places.heldBy),
+    counts: () => waitingCounts(runs.values(), places.heldBy),
     running: () =>
-      new Map([...spaces.values()].filter(({ pods }) => pods > 0).map(space => [space.name, space.running])),
-    runningOf: parentUid => fanOuts.get(parentUid)?.running ?? 0,
+      new Map([...registry.spaces.values()].filter(({ pods }) => pods > 0).map(space => [space.name, space.running])),
+    runningOf: parentUid => registry.fanOuts.get(parentUid)?.running ?? 0,
   };
-}
-
-function known<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  let found = map.get(key);
-  if (found === undefined) {
-    found = make();
-    map.set(key, found);
-  }
-  return found;
 }
