@@ -14,7 +14,7 @@ RUN node build.mjs
 FROM $BASE
 # ssh refuses to run for a user that has no name.
 RUN apt-get update \
-  && apt-get install --yes --no-install-recommends ca-certificates git openssh-client tini \
+  && apt-get install --yes --no-install-recommends ca-certificates curl git openssh-client tini \
   && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb \
   && groupadd --gid 65532 tako \
   && useradd --uid 65532 --gid 65532 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin tako

@@ -170,6 +170,17 @@ describe('an agent', () => {
     expect(told[0]?.run).toBe('core-lib-release');
   });
 
+  it('given a success, then the gateway is told what is left for the kubelet; of a failure it is not', async () => {
+    const gateway = await startGateway({ names: ['localhost'] });
+    const assignment = { gateway: { url: `https://localhost:${gateway.port}`, ca: gateway.certificates.ca } };
+    const token = await gateway.issuer.sign({ podUid: 'pod-1' });
+    const { message } = await run({ assignment, token });
+    expect(gateway.ends).toMatchObject([{ pod: { uid: 'pod-1' }, message }]);
+    const { result } = await run({ assignment: { ...assignment, workflow: 'broken' }, token });
+    expect(result.state).toBe('failed');
+    expect(gateway.ends).toHaveLength(1);
+  });
+
   it('given a namespace with a cache, then the checkout is by way of it, and the log says what came of it', async () => {
     const gateway = await startGateway({ names: ['localhost'] });
     const assignment = {
@@ -246,8 +257,8 @@ describe('an agent', () => {
     const assignment = { workflow: 'large', gateway: { url: gateway.url, ca: gateway.ca } };
     const { message } = await run({ assignment });
     expect(parseResult(message)).toMatchObject({ state: 'succeeded', steps: [], ref: stored });
-    expect(gateway.seen.at(-1)).toMatchObject({ method: 'PUT', url: '/v1/result' });
-    expect(JSON.parse(gateway.seen.at(-1)!.body)).toMatchObject({ outputs: { 'log.text': 'x'.repeat(9_000) } });
+    const body = gateway.seen.findLast(({ method, url }) => method === 'PUT' && url === '/v1/result')?.body;
+    expect(JSON.parse(body ?? '')).toMatchObject({ outputs: { 'log.text': 'x'.repeat(9_000) } });
   });
 
   it('given a file that is not the one that the operator read, then nothing runs', async () => {

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { AgentResult, Assignment } from './contract.ts';
 import { fitResult } from './deliver.ts';
+import { reportEnd } from './end-report.ts';
 import { createGatewayClient } from './gateway-client.ts';
 import { highestResidentKiB } from './memory.ts';
 import { compileMask, type Secret } from './protocol/mask.ts';
@@ -66,6 +67,10 @@ export async function runAgent({ assignment, paths, stop, print }: AgentOptions)
     );
     writeFileSync(paths.terminationLog, message);
     log('finished', { state: result.state, reason: result.reason, rssKiB: highestResidentKiB() });
+    // Of a failure only the kubelet may know the cause.
+    if (result.state === 'succeeded') {
+      await reportEnd({ message }, { ...assignment.gateway, tokenFile: paths.token, state: paths.state });
+    }
     return result;
   } finally {
     stop.removeEventListener('abort', onStop);

@@ -185,6 +185,7 @@ export const MAX_RESULT_BYTES = 512 * 1024;
  *   PUT  /v1/fan-outs/:step   FanOutRequest  -> 200 | 201 FanOutState   creates the child run of that step, or finds it
  *   GET  /v1/fan-outs/:step?waitSeconds=30&run=NAME -> 200 FanOutState  answers when it ended or the wait is over
  *   PUT  /v1/result           ResultBody     -> 200 | 201 {name, digest}
+ *   POST /v1/end              AgentEnd       -> 200 {}             the termination message, ahead of the kubelet; of use or not, it is no matter
  *   POST /v1/locks/acquire    LockRequest    -> 200 LockAnswer     waits for its turn, at most for `waitSeconds`
  *   POST /v1/locks/renew      LockName       -> 200 Renewal
  *   POST /v1/locks/publish    LockPublish    -> 200 Publication  a generation is complete; its writer is a reader of it from then on
@@ -196,6 +197,9 @@ export const MAX_RESULT_BYTES = 512 * 1024;
  *
  * Errors are GatewayError with the matching HTTP status; `retry` tells the agent whether asking again can help.
  */
+
+/** Longest termination message of a container, bytes: https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/ */
+export const MAX_MESSAGE_BYTES = 4_096;
 
 export interface FanOutRequest {
   readonly type: string;
@@ -218,6 +222,12 @@ export interface FanOutState {
   /** Why it did not succeed; absent otherwise. */
   readonly errorType?: ErrorType;
   readonly message?: string;
+}
+
+/** What the agent leaves as its termination message, told as it ends: the kubelet reports it a second or more later. */
+export interface AgentEnd {
+  /** At most `MAX_MESSAGE_BYTES`. */
+  readonly message: string;
 }
 
 /** One acquisition of a lock on the cache entry of one repository, in the namespace of the run that asks. */

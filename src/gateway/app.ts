@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server } from 'node:https';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../kube/clock.ts';
+import type { PodIdentity } from './authenticate.ts';
 import { GatewayFailure } from './failure.ts';
 import type { GatewayRuns, RunContext } from './runs.ts';
 
@@ -24,11 +25,24 @@ export interface Caller extends RunContext {
   readonly podUid: string;
 }
 
-/** Name under which the caller is kept with a request. */
+/** Names under which is kept with a request who sent it: the Pod that its token is bound to, and the run that this Pod works for. */
+const POD = 'pod';
 const CALLER = 'caller';
 
 export function decorateWithCaller(app: GatewayApp): void {
+  app.decorateRequest(POD, null);
   app.decorateRequest(CALLER, null);
+}
+
+export function setPod(request: FastifyRequest, pod: PodIdentity): void {
+  request.setDecorator<PodIdentity | null>(POD, pod);
+}
+
+/** On a route that needs a token. */
+export function podOf(request: FastifyRequest): PodIdentity {
+  const pod = request.getDecorator<PodIdentity | null>(POD);
+  if (pod === null) throw new TypeError(`${request.url} is served without a check of its token`);
+  return pod;
 }
 
 export function setCaller(request: FastifyRequest, caller: Caller): void {
@@ -40,10 +54,10 @@ export function findCaller(request: FastifyRequest): Caller | undefined {
   return request.getDecorator<Caller | null>(CALLER) ?? undefined;
 }
 
-/** On a route that needs a token. */
+/** On a route for Pods of runs. */
 export function callerOf(request: FastifyRequest): Caller {
   const caller = findCaller(request);
-  if (caller === undefined) throw new TypeError(`${request.url} is served without a check of its token`);
+  if (caller === undefined) throw new TypeError(`${request.url} is served without a look for its run`);
   return caller;
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../kube/clock.ts';
+import { GatewayFailure } from './failure.ts';
 
 export interface RateLimit {
   /** Tokens a second. */
@@ -45,4 +46,12 @@ export function createKeyedRateLimiter(options: KeyedRateLimiterOptions): KeyedR
       return fullAt.size;
     },
   };
+}
+
+/** Takes a token, or throws a `GatewayFailure` (429) that says when to come back. */
+export function checkRate(limiter: KeyedRateLimiter, key: string): void {
+  const waitMs = limiter.take(key);
+  if (waitMs === 0) return;
+  const retryAfterSeconds = Math.ceil(waitMs / 1_000);
+  throw new GatewayFailure(429, 'TooManyRequests', 'this run asks too often', { retry: true, retryAfterSeconds });
 }

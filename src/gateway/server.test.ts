@@ -231,7 +231,17 @@ describe('gateway', () => {
     const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
     const locks = createLockKeeper({ client: leases.client, isGone: async () => false });
     const cacheMetrics = { used: () => {} };
-    const gateway = createGateway({ certificates, authenticate, runs, locks, cacheMetrics, clock, logger });
+    const earlyResults = { tell: () => false };
+    const gateway = createGateway({
+      certificates,
+      authenticate,
+      runs,
+      earlyResults,
+      locks,
+      cacheMetrics,
+      clock,
+      logger,
+    });
     await expect(gateway.listen({ port: 0, host: '127.0.0.1' })).rejects.toThrow('no certificates yet');
     await gateway.close();
   });

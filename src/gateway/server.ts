@@ -4,14 +4,15 @@ import { PROTOCOL_HEADER } from '../agent/contract.ts';
 import { type Clock, systemClock } from '../kube/clock.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { LockKeeper } from '../locks/keeper.ts';
-import { decorateWithCaller, findCaller, type GatewayApp, sendFailure, setCaller } from './app.ts';
+import { decorateWithCaller, findCaller, type GatewayApp, podOf, sendFailure, setCaller, setPod } from './app.ts';
 import type { Authenticator } from './authenticate.ts';
 import { authorize } from './authorize.ts';
 import type { CertificateSource } from './certificate-source.ts';
 import type { Certificates } from './certificates.ts';
 import { GatewayFailure, toFailure } from './failure.ts';
 import { checkProtocol } from './protocol.ts';
-import { createKeyedRateLimiter, type KeyedRateLimiter, type RateLimit } from './rate-limit.ts';
+import { checkRate, createKeyedRateLimiter, type KeyedRateLimiter, type RateLimit } from './rate-limit.ts';
+import { type EndListener, registerEndRoute } from './routes/end.ts';
 import { registerFanOutRoutes } from './routes/fan-outs.ts';
 import { registerHealthRoute } from './routes/health.ts';
 import { type CacheMetrics, registerLockRoutes } from './routes/locks.ts';
@@ -30,6 +31,7 @@ export interface GatewayOptions {
   readonly certificates: Pick<CertificateSource, 'current' | 'subscribe'>;
   readonly authenticate: Authenticator;
   readonly runs: GatewayRuns;
+  readonly earlyResults: EndListener;
   /** The locks on cache entries. */
   readonly locks: LockKeeper;
   readonly cacheMetrics: CacheMetrics;
@@ -55,6 +57,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const {
     certificates,
     runs,
+    earlyResults,
     locks,
     cacheMetrics,
     clock = systemClock,
@@ -69,11 +72,15 @@ export function createGateway(options: GatewayOptions): Gateway {
   answerErrors(app);
   registerHealthRoute(app);
   app.register(async routes => {
-    checkCallers(routes as GatewayApp, options, limiter);
-    const dependencies = { runs, clock, requestTimeoutMs, draining: draining.signal };
-    registerFanOutRoutes(routes as GatewayApp, dependencies);
-    registerResultRoute(routes as GatewayApp, dependencies);
-    registerLockRoutes(routes as GatewayApp, { ...dependencies, locks, cacheMetrics });
+    checkTokens(routes as GatewayApp, options);
+    registerEndRoute(routes as GatewayApp, { earlyResults, limiter });
+    routes.register(async ofRuns => {
+      checkCallers(ofRuns as GatewayApp, options, limiter);
+      const dependencies = { runs, clock, requestTimeoutMs, draining: draining.signal };
+      registerFanOutRoutes(ofRuns as GatewayApp, dependencies);
+      registerResultRoute(ofRuns as GatewayApp, dependencies);
+      registerLockRoutes(ofRuns as GatewayApp, { ...dependencies, locks, cacheMetrics });
+    });
   });
 
   const use = ({ certificate, key }: Certificates) =>
@@ -111,16 +118,20 @@ function createApp(requestTimeoutMs: number): GatewayApp {
   return app;
 }
 
-/** Before a body is read: version of the contract, token, run, rate. */
-function checkCallers(routes: GatewayApp, { authenticate, runs }: GatewayOptions, limiter: KeyedRateLimiter): void {
+/** Before a body is read: version of the contract, token. */
+function checkTokens(routes: GatewayApp, { authenticate }: GatewayOptions): void {
   routes.addHook('onRequest', async request => {
     checkProtocol(request.headers[PROTOCOL_HEADER]);
-    const caller = authorize(await authenticate(bearerToken(request)), runs);
+    setPod(request, await authenticate(bearerToken(request)));
+  });
+}
+
+/** After that: run, rate. */
+function checkCallers(routes: GatewayApp, { runs }: GatewayOptions, limiter: KeyedRateLimiter): void {
+  routes.addHook('onRequest', async request => {
+    const caller = authorize(podOf(request), runs);
     setCaller(request, caller);
-    const waitMs = limiter.take(caller.run.metadata.uid);
-    if (waitMs === 0) return;
-    const retryAfterSeconds = Math.ceil(waitMs / 1_000);
-    throw new GatewayFailure(429, 'TooManyRequests', 'this run asks too often', { retry: true, retryAfterSeconds });
+    checkRate(limiter, caller.run.metadata.uid);
   });
 }
 

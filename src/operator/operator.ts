@@ -5,6 +5,7 @@ import { createBreakers } from '../controllers/repository/breakers.ts';
 import { createRepositoryReader } from '../controllers/repository/reader.ts';
 import { createRepositoryReconciler } from '../controllers/repository/reconciler.ts';
 import { createAdmission } from '../controllers/run/admission.ts';
+import { createEarlyResults } from '../controllers/run/early-results.ts';
 import { DEFAULT_RUN_OPTIONS, type RunOptions } from '../controllers/run/options.ts';
 import { createRunReconciler } from '../controllers/run/reconciler.ts';
 import { createTakoRunRunner } from '../controllers/run/runner.ts';
@@ -114,12 +115,13 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
   const breakers = createBreakers({ ...stores, policy: breakerPolicy(config) });
   metrics.countBreakers(() => breakers.count(clock.now().getTime()));
 
+  const earlyResults = createEarlyResults({ ...stores, now: () => clock.now().getTime() });
   const runController = createController({
     name: 'takorun',
     workers: config.TAKO_RUN_WORKERS,
     logger,
     clock,
-    sources: runSources(stores),
+    sources: [...runSources(stores), earlyResults.source],
     metrics: metrics.kube,
     reconcile: createRunReconciler({
       ...stores,
@@ -129,6 +131,7 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
       logger,
       runner: createTakoRunRunner(client),
       admission,
+      earlyResults,
       options: runOptions(config),
       cache:
         cache &&
@@ -193,6 +196,7 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
       fetchJwks: signal => client.raw('/openid/v1/jwks', { signal }),
       fetchConfiguration: signal => client.raw('/.well-known/openid-configuration', { signal }),
     }),
+    earlyResults,
     runs: createGatewayRuns({ client, ...stores, defaultTimeoutMs: config.TAKO_DEFAULT_TIMEOUT }),
     locks: createCacheLockKeeper({
       ...stores,

@@ -36,6 +36,7 @@ const TEST_PACKAGES: readonly Package[] = [
   { name: 'dash', proof: 'dash' },
   { name: 'bash', proof: 'bash' },
   { name: 'git', proof: 'git' },
+  { name: 'curl', proof: 'curl' },
   { name: 'openssh-client', proof: 'ssh-keygen' },
   { name: 'openssh-server', proof: '/usr/sbin/sshd' },
 ];

@@ -50,6 +50,7 @@ async function harness(changes: Partial<WorkflowContext> = {}) {
     repositories,
     admission,
     retained: createRetainedPlaces(1),
+    earlyResults: { find: () => undefined },
     options: settings,
     breakers: {
       refusal: (run: LiveRun) => refused(run.metadata.name),

@@ -12,6 +12,7 @@ import type { Held } from '../../queue/types.ts';
 import type { CacheVolumes } from '../cache/volumes.ts';
 import type { Breakers } from '../repository/breakers.ts';
 import type { Admission } from './admission.ts';
+import type { EarlyResults } from './early-results.ts';
 import { below, POD_INDEXES, RUN_INDEXES } from './indexes.ts';
 import { ancestorsOf, lineageOf, parentOf } from './lineage.ts';
 import { type LiveRepository, type LiveRun, type ObservedPod, projectPod } from './observed.ts';
@@ -33,6 +34,7 @@ export interface WorkflowContext {
   readonly repositories: ReadonlyStore<LiveRepository>;
   readonly admission: Admission;
   readonly retained: RetainedPlaces;
+  readonly earlyResults: Pick<EarlyResults, 'find'>;
   readonly breakers: Pick<Breakers, 'refusal' | 'enter'>;
   /** Absent: there is no cache. */
   readonly cache?: Pick<CacheVolumes, 'find'> | undefined;
@@ -53,7 +55,7 @@ export async function observeWorkflow(
   const namespace = run.metadata.namespace!;
   const key = keyOf(run.metadata);
   const spec = run.spec.workflow!;
-  const pods = await podsOf(run, context, signal);
+  const pods = (await podsOf(run, context, signal)).map(pod => withEarlyResult(pod, context));
   const repository = repositories.get(keyOf({ namespace, name: spec.repositoryRef.name }));
   const parent = parentOf(run, runs);
   const base: WorkflowObservation = {
@@ -195,6 +197,11 @@ async function podsOf(
   const ref = { namespace: metadata.namespace, name: last.podName };
   const found = await undefinedWhen(client.get(podResource, ref, { signal }), 'notFound');
   return found?.metadata.uid === last.podUID ? [...own, projectPod(found)] : own;
+}
+
+function withEarlyResult(pod: ObservedPod, { earlyResults }: WorkflowContext): ObservedPod {
+  const early = earlyResults.find(pod.metadata.uid);
+  return early === undefined ? pod : { ...pod, early };
 }
 
 /** Reads the result that did not fit into the termination message; its digest must match. */

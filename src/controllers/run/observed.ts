@@ -2,6 +2,7 @@ import { ANNOTATIONS, LABELS } from '../../api/meta.ts';
 import type { TakoRepository, TakoRun } from '../../api/resources.ts';
 import type { Live, LiveMeta, Pod } from '../../kube/objects.ts';
 import { CACHE_CLAIM } from '../cache/claim.ts';
+import type { EarlyResult } from './early-results.ts';
 
 export type LiveRun = Live<TakoRun>;
 export type LiveRepository = Live<TakoRepository>;
@@ -15,6 +16,8 @@ export interface ObservedPod {
     NonNullable<Pod['status']>,
     'phase' | 'reason' | 'message' | 'conditions' | 'containerStatuses'
   >;
+  /** What its agent has told before the kubelet did. */
+  readonly early?: EarlyResult;
   /** Whether the workspace is a volume claim, which is worth freeing at once. */
   readonly claimed: boolean;
   /** Whether the agent has the cache of the namespace. */

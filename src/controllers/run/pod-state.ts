@@ -1,5 +1,6 @@
 import { AGENT_CONTAINER } from '../../agent/contract.ts';
 import { type ContainerProblem, endCause, startProblem } from './container-problem.ts';
+import type { EarlyResult } from './early-results.ts';
 import type { ObservedPod } from './observed.ts';
 import { clip } from './status.ts';
 
@@ -55,11 +56,17 @@ export function podState(pod: ObservedPod): PodState {
     if (isBeingEnded(pod)) return { kind: 'lost', ...disruption(pod) };
     return { kind: 'lost', reason: problem?.reason ?? 'PodLost', message: problem?.message ?? LOST };
   }
+  if (pod.early !== undefined) return finishedEarly(pod.early);
   const runs = agent?.state?.running;
   if (runs !== undefined) {
     return { kind: 'running', startedMs: Date.parse(runs.startedAt ?? pod.metadata.creationTimestamp), ...extra };
   }
   return { kind: 'starting', ...extra };
+}
+
+/** As the kubelet will report it. Only successes are told early, and they need no cause. */
+function finishedEarly({ message, toldMs }: EarlyResult): PodState {
+  return { kind: 'finished', message, exitCode: 0, reason: 'Completed', finishedMs: toldMs, settled: false };
 }
 
 const LOST = 'the Pod ended and its agent left no result: look at the node and at the events of the Pod';

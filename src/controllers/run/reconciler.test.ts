@@ -15,10 +15,20 @@ import { NO_LIMITS, ticket } from '../../queue/testing/naive.ts';
 import { createRepositoryReader } from '../repository/reader.ts';
 import { breakerWorld } from '../repository/testing/breakers.ts';
 import { createAdmission } from './admission.ts';
+import { createEarlyResults } from './early-results.ts';
 import { byAwaiters, byParentUid, POD_INDEXES, RUN_INDEXES } from './indexes.ts';
 import type { LiveRepository, LiveRun, ObservedPod } from './observed.ts';
 import { createRunReconciler } from './reconciler.ts';
-import { COMMIT, eventRun, finishedPod, observedPod, running, settings, workflowRun } from './testing/builders.ts';
+import {
+  agentResult,
+  COMMIT,
+  eventRun,
+  finishedPod,
+  observedPod,
+  running,
+  settings,
+  workflowRun,
+} from './testing/builders.ts';
 
 async function harness() {
   const server = await startApiServer();
@@ -38,6 +48,7 @@ async function harness() {
   });
   const repositories = createStore<LiveRepository>();
   const admission = createAdmission({ limits: NO_LIMITS, wake: () => {}, clock });
+  const earlyResults = createEarlyResults({ pods, now: () => clock.now().getTime() });
   const told: string[] = [];
   const reconcile = createRunReconciler({
     client,
@@ -49,6 +60,7 @@ async function harness() {
     pods,
     repositories,
     admission,
+    earlyResults,
     options: settings,
     breakers: breakerWorld().breakers,
     prepare: { reader: createRepositoryReader(), secrets: { read: async () => undefined } },
@@ -66,6 +78,7 @@ async function harness() {
     runs,
     pods,
     admission,
+    earlyResults,
     told,
     reconcile: (run: LiveRun) => reconcile(keyOf(run.metadata), AbortSignal.timeout(10_000)),
     /** Puts a run where API server and store have it, as the API server made it. */
@@ -99,6 +112,33 @@ describe('the reconciler of runs', () => {
       expect(writes().at(-1)).toBe(`PATCH /api/v1/namespaces/team/pods/${finishedPod({}, { run }).metadata.name}`);
     },
   );
+
+  it("given an agent that tells its success, then the run ends with it, and the kubelet's report changes nothing", async () => {
+    const { put, pods, reconcile, runs, writes, earlyResults } = await harness();
+    const woken: string[] = [];
+    earlyResults.source.start(key => woken.push(key));
+    const run = put(workflowRun());
+    const pod = observedPod({ run, containers: { agent: running } });
+    pods.set(pod);
+    const { namespace = '', name, uid } = pod.metadata;
+    earlyResults.tell({ namespace, name, uid }, JSON.stringify(agentResult({ outputs: { 'build.version': '1.4.0' } })));
+    expect(woken).toEqual([keyOf(run.metadata)]);
+    await reconcile(run);
+    const ended = runs.get(keyOf(run.metadata))!;
+    const told = writes();
+    expect(told).toEqual([
+      expect.stringMatching(/^PATCH .*\/status$/),
+      `PATCH /api/v1/namespaces/team/pods/${pod.metadata.name}`,
+    ]);
+
+    const reported = finishedPod(
+      { outputs: { 'build.version': '1.4.0' } },
+      { run, phase: 'Succeeded', finalizers: [] },
+    );
+    pods.set({ ...reported, metadata: { ...reported.metadata, resourceVersion: '2' } });
+    await reconcile(ended);
+    expect(writes()).toEqual(told);
+  });
 
   it('given a status that has just been written, then a routine change waits for the next interval, and an end does not', async () => {
     const { put, pods, reconcile, clock, writes, told } = await harness();

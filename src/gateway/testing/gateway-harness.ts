@@ -9,6 +9,7 @@ import { noLockMetrics } from '../../locks/metrics.ts';
 import { createMemoryLeases, type MemoryLeases } from '../../locks/testing/memory-leases.ts';
 import { createAuthenticator } from '../authenticate.ts';
 import { type Certificates, issueCertificates } from '../certificates.ts';
+import type { EndListener } from '../routes/end.ts';
 import type { CacheMetrics } from '../routes/locks.ts';
 import type { LiveRun } from '../runs.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../server.ts';
@@ -47,6 +48,8 @@ export interface GatewayHarness {
   readonly gonePods: Set<string>;
   /** What agents have told of the cache. */
   readonly cacheUses: Parameters<CacheMetrics['used']>[0][];
+  /** What agents have told as they ended. */
+  readonly ends: { readonly pod: Parameters<EndListener['tell']>[0]; readonly message: string }[];
   readonly publishedBytes: number[];
   /** The run that the good token is for. */
   readonly run: LiveRun;
@@ -109,11 +112,13 @@ export async function startGateway({
     published: ({ bytes }: { bytes: number }) => publishedBytes.push(bytes),
   };
   const isGone = async ({ uid }: { uid: string }) => gonePods.has(uid);
+  const ends: GatewayHarness['ends'] = [];
   const gateway = createGateway({
     certificates,
     authenticate,
     runs,
     locks: createLockKeeper({ client: leases.client, isGone, clock, random: () => 0.5, metrics: lockMetrics }),
+    earlyResults: { tell: (pod, message) => ends.push({ pod, message }) > 0 },
     cacheMetrics: { used },
     logger: recordingLogger(log),
     clock,
@@ -133,6 +138,7 @@ export async function startGateway({
     leases,
     gonePods,
     cacheUses,
+    ends,
     publishedBytes,
     run,
     issuer,

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { takoRepositories, takoRuns } from '../../../src/api/resources.ts';
 import { pods, secrets } from '../../../src/kube/objects.ts';
 import { until } from '../../fixtures/until.ts';
+import { tellEnd } from './agent.ts';
 import { createWorld, gone } from './world.ts';
 
 const FILE = `version: 0.1.0
@@ -54,6 +55,29 @@ describe('a run of a workflow', () => {
     const writes = world.operator.log.filter(({ message }) => message === 'status written');
     expect(writes).toHaveLength(1);
     await until('the finalizer to be gone', async () => (await world.pod(run)).metadata.finalizers === undefined);
+    expect((await world.get(run)).metadata.resourceVersion).toBe(ended.metadata.resourceVersion);
+  });
+
+  test("given an agent that tells its success, then the run has ended before the kubelet's report, which changes nothing", async () => {
+    const world = await createWorld();
+    await world.repository('core-lib', FILE);
+    await world.ready('core-lib');
+    const run = await world.run({ workflow });
+    const pod = await world.pod(run);
+    const result = { outputs: { 'step-1.version': '1.4.0' } };
+    await until('the Pod to be known', async () => {
+      expect(await tellEnd(world, pod, result)).toBe(200);
+      return (await world.get(run)).status?.phase === 'Succeeded';
+    });
+    const ended = await world.get(run);
+    expect(ended.status).toMatchObject({ ...result, attempts: [{ number: 1, podUID: pod.metadata.uid }] });
+    expect((await world.pod(run)).status?.phase).toBe('Pending');
+    await until('the finalizer to be gone', async () => (await world.pod(run)).metadata.finalizers === undefined);
+
+    await world.kubelet.finish(pod, result);
+    const later = await world.run({ workflow });
+    await world.kubelet.finish(await world.pod(later));
+    await world.phase(later, 'Succeeded');
     expect((await world.get(run)).metadata.resourceVersion).toBe(ended.metadata.resourceVersion);
   });
 

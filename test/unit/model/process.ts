@@ -1,6 +1,7 @@
 import { takoRepositories, takoRuns } from '../../../src/api/resources.ts';
 import { createBreakers } from '../../../src/controllers/repository/breakers.ts';
 import { createAdmission } from '../../../src/controllers/run/admission.ts';
+import { createEarlyResults } from '../../../src/controllers/run/early-results.ts';
 import { type LiveRun, projectPod } from '../../../src/controllers/run/observed.ts';
 import { createRunReconciler, type Planners } from '../../../src/controllers/run/reconciler.ts';
 import { createTakoRunRunner } from '../../../src/controllers/run/runner.ts';
@@ -34,6 +35,8 @@ export interface Process {
   /** Forgets a fault that has not come up. */
   heal(): void;
   kill(): void;
+  /** An agent's call of the gateway as it ends. */
+  tell(pod: Live<Pod>, message: string): void;
   /** Brings at most `count` changes of a resource into its store. Says whether there were any. */
   deliver(type: 'takoruns' | 'pods', count: number): boolean;
   /** Brings all changes into its stores. Says whether there were any. */
@@ -93,7 +96,8 @@ export function startProcess(cluster: ModelCluster, clock: Clock, planners: Plan
   for (const pod of cluster.all(pods)) stores.pods.set(projectPod(pod));
   for (const repository of cluster.all(takoRepositories)) stores.repositories.set(repository);
   const cursors = { takoruns: cluster.changes.length, pods: cluster.changes.length };
-  for (const source of runSources(stores)) source.start(key => enqueue(key));
+  const earlyResults = createEarlyResults({ ...stores, now: () => clock.now().getTime() });
+  for (const source of [...runSources(stores), earlyResults.source]) source.start(key => enqueue(key));
 
   const subscribers = subscriberIndex(stores.repositories);
   const reconcile = createRunReconciler({
@@ -103,6 +107,7 @@ export function startProcess(cluster: ModelCluster, clock: Clock, planners: Plan
     recorder: { event: () => {}, stop: async () => {} },
     logger: silentLogger,
     runner: createTakoRunRunner(client),
+    earlyResults,
     admission: createAdmission({ limits: NO_LIMITS, wake: key => enqueue(key), clock }),
     options: settings,
     breakers: createBreakers({ ...stores, policy: DEFAULT_BREAKER_POLICY }),
@@ -162,6 +167,9 @@ export function startProcess(cluster: ModelCluster, clock: Clock, planners: Plan
     },
     kill: () => {
       dead = true;
+    },
+    tell({ metadata: { namespace = '', name, uid } }, message) {
+      earlyResults.tell({ namespace, name, uid }, message);
     },
     deliver,
     catchUp: () =>

@@ -43,6 +43,8 @@ export function createModelWorld(planners?: Planners): ModelWorld {
   const cluster = createModelCluster(wall.now);
   for (const repository of repositories) cluster.create(takoRepositories, repository);
   const watched = watchInvariants(cluster);
+  /** UIDs of Pods whose agents have told their end. */
+  const told = new Set<string>();
   let applied = 0;
 
   const report = (pod: Live<Pod>, status: Pod['status']) =>
@@ -83,7 +85,12 @@ export function createModelWorld(planners?: Planners): ModelWorld {
         const type = emitted(run?.spec.workflow?.repositoryRef.name ?? '');
         if (run !== undefined && type !== undefined && !hasEmitted(cluster, run)) return emit(pod, run, type);
       }
-      end(pod, stopped ? 'is stopped' : how);
+      if (!stopped && how === 'succeeds' && !told.has(pod.metadata.uid)) {
+        told.add(pod.metadata.uid);
+        world.operator.tell(pod, written(how, runOf(pod)));
+        return true;
+      }
+      end(pod, endOf(pod, how));
       return true;
     },
   };
@@ -104,6 +111,12 @@ export function createModelWorld(planners?: Planners): ModelWorld {
     });
     cluster.create(takoRuns, manifest as never);
     return true;
+  }
+
+  /** An agent that has told its success has nothing left that can fail. Its node may still take the result away. */
+  function endOf(pod: Live<Pod>, how: PodEnd): PodEnd | 'is stopped' {
+    if (told.has(pod.metadata.uid)) return how === 'is evicted' ? how : 'succeeds';
+    return pod.metadata.deletionTimestamp === undefined ? how : 'is stopped';
   }
 
   function end(pod: Live<Pod>, how: PodEnd | 'is stopped'): void {

@@ -1,0 +1,71 @@
+import type { Source } from '../../kube/controller.ts';
+import { controllerOf, keyOf } from '../../kube/objects.ts';
+import type { ReadonlyStore } from '../../kube/store.ts';
+import type { ObservedPod } from './observed.ts';
+import { podState } from './pod-state.ts';
+import { parseResult } from './result.ts';
+
+/** A termination message that the kubelet has not reported yet. */
+export interface EarlyResult {
+  readonly message: string;
+  /** When it came, milliseconds since the epoch. */
+  readonly toldMs: number;
+}
+
+/**
+ * Results that agents told the gateway as they ended. The kubelet needs a second or more to report a container's end, and a run should not take
+ * longer for it. What is here is the termination message ahead of its time, and is lost with the process: the message itself is what counts, and
+ * comes in any case (docs/adr/0020-early-results.md).
+ */
+export interface EarlyResults {
+  /** The runs that a result has come for. Nothing is taken before it starts: on a replica that does not lead nobody would ask for it. */
+  readonly source: Source;
+  /**
+   * Takes the result of a Pod until the store shows its agent's end. False when it is of no use: from a Pod that is not known or has ended, not a
+   * result, or not a success, for whose failure only the kubelet may know the cause.
+   */
+  tell(pod: { readonly namespace: string; readonly name: string; readonly uid: string }, message: string): boolean;
+  find(podUid: string): EarlyResult | undefined;
+}
+
+export interface EarlyResultsOptions {
+  readonly pods: ReadonlyStore<ObservedPod>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+export function createEarlyResults({ pods, now }: EarlyResultsOptions): EarlyResults {
+  const byPod = new Map<string, EarlyResult>();
+  let wake: ((key: string) => void) | undefined;
+  pods.subscribe(event => {
+    if (event.type === 'deleted') byPod.delete(event.old.metadata.uid);
+    else if (hasEnded(event.object)) byPod.delete(event.object.metadata.uid);
+  });
+
+  return {
+    source: {
+      start(enqueue) {
+        wake = enqueue;
+        return () => {
+          wake = undefined;
+          byPod.clear();
+        };
+      },
+    },
+    tell({ namespace, name, uid }, message) {
+      if (wake === undefined || parseResult(message)?.state !== 'succeeded') return false;
+      const pod = pods.get(keyOf({ namespace, name }));
+      const run = pod && controllerOf(pod);
+      if (pod?.metadata.uid !== uid || run === undefined || hasEnded(pod)) return false;
+      byPod.set(uid, { message, toldMs: now() });
+      wake(keyOf({ namespace, name: run.name }));
+      return true;
+    },
+    find: uid => byPod.get(uid),
+  };
+}
+
+function hasEnded(pod: ObservedPod): boolean {
+  const { kind } = podState(pod);
+  return kind === 'finished' || kind === 'lost';
+}
