@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -64,7 +64,9 @@ describe('the agent and the gateway', () => {
     clock.advanceSync(4_000_000);
     const stored = client.storeResult({ steps: [] }, signal);
     await until('it was refused', () => log.some(({ status }) => status === 401));
-    await writeFile(tokenFile, await issuer.sign({ issuedAt: clock.now().getTime() / 1_000 }));
+    // As a kubelet does: nobody sees half of it.
+    await writeFile(`${tokenFile}.new`, await issuer.sign({ issuedAt: clock.now().getTime() / 1_000 }));
+    await rename(`${tokenFile}.new`, tokenFile);
     expect(await stored).toMatchObject({ name: expect.any(String) });
   });
 

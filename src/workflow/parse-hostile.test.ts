@@ -9,9 +9,11 @@ import { MAX_FILE_BYTES } from './yaml/text.ts';
 const SOON_MS = 3_000;
 
 function parse(text: string | Uint8Array) {
-  const start = performance.now();
+  const start = process.cpuUsage();
   const result = parseTakoFile(text, { checkExpression: checkCel });
-  const milliseconds = performance.now() - start;
+  // Its own time on a CPU: other tests have theirs at the same time.
+  const { user, system } = process.cpuUsage(start);
+  const milliseconds = (user + system) / 1_000;
   return { result, milliseconds, first: result.ok ? undefined : formatFileError(result.errors[0]!) };
 }
 

@@ -33,10 +33,12 @@ export function startAgents(world: World, namespace = world.namespace): void {
     if (event.type === 'deleted') return void running.get(event.old.metadata.uid)?.abort();
     const pod = event.object;
     const { uid, deletionTimestamp } = pod.metadata;
-    if (deletionTimestamp !== undefined) running.get(uid)?.abort(new Error('the Pod is being deleted'));
     const agent = pod.status?.containerStatuses?.find(({ name }) => name === AGENT_CONTAINER);
-    if (agent?.state?.running === undefined || running.has(uid) || deletionTimestamp !== undefined) return;
-    const stop = new AbortController();
+    const isNew = agent?.state?.running !== undefined && !running.has(uid);
+    const stop = running.get(uid) ?? new AbortController();
+    // Also one that is deleted as it starts is told to end, and says so.
+    if (deletionTimestamp !== undefined) stop.abort(new Error('the Pod is being deleted'));
+    if (!isNew) return;
     running.set(uid, stop);
     runAgent(world, pod, AbortSignal.any([stop.signal, over.signal])).catch(error => {
       // With the Pod goes what it did.

@@ -111,7 +111,7 @@ export async function startRepositoryOperator({ gitTimeoutMs = 20_000 } = {}): P
           last = await get(name);
           return last.status?.observedGeneration === last.metadata.generation && shown().includes(condition);
         },
-        { timeoutMs, everyMs: 50 },
+        { timeoutMs },
       ).catch((error: Error) => {
         throw new Error(`${error.message}; it is ${JSON.stringify(last.status?.conditions)}`);
       });
@@ -119,15 +119,11 @@ export async function startRepositoryOperator({ gitTimeoutMs = 20_000 } = {}): P
     },
     async waitForEvent(name, reason) {
       let found: Live<KubeEvent> | undefined;
-      await until(
-        `the event ${reason} of ${name}`,
-        async () => {
-          const { items } = await client.list(events, { namespace });
-          found = items.find(event => event.reason === reason && event.regarding?.name === name);
-          return found !== undefined;
-        },
-        { everyMs: 50 },
-      );
+      await until(`the event ${reason} of ${name}`, async () => {
+        const { items } = await client.list(events, { namespace });
+        found = items.find(event => event.reason === reason && event.regarding?.name === name);
+        return found !== undefined;
+      });
       return found!;
     },
     async secret(name, values) {

@@ -146,14 +146,14 @@ export async function createWorld({
             throw new Error(`it ended as ${phase}: ${status?.message}`);
           return false;
         },
-        timeoutMs,
+        { timeoutMs, lasts: TERMINAL_PHASES.has(wanted) },
       ),
     reason: (run, reason, timeoutMs) =>
       waitFor(
         run,
         `reason ${reason}`,
         ({ status }) => status?.conditions?.find(({ type }) => type === 'Ready')?.reason === reason,
-        timeoutMs,
+        { timeoutMs, lasts: false },
       ),
     async pods(run) {
       const { items } = await client.list(pods, { namespace: run?.metadata.namespace ?? namespace });
@@ -186,16 +186,18 @@ export async function createWorld({
     run: Live<TakoRun>,
     what: string,
     condition: (run: Live<TakoRun>) => boolean,
-    timeoutMs = 45_000,
+    { timeoutMs = 45_000, lasts }: { timeoutMs: number | undefined; lasts: boolean },
   ): Promise<Live<TakoRun>> {
     let last = run;
     const look = async () => {
       last = await world.get(run);
       return condition(last);
     };
-    await until(`${run.metadata.name}: ${what}`, look, { timeoutMs, everyMs: 20 }).catch((error: Error) => {
-      throw new Error(`${error.message}; its status is ${JSON.stringify(last.status)}`);
-    });
+    await until(`${run.metadata.name}: ${what}`, look, { timeoutMs, ...(lasts ? {} : { everyMs: 20 }) }).catch(
+      (error: Error) => {
+        throw new Error(`${error.message}; its status is ${JSON.stringify(last.status)}`);
+      },
+    );
     return last;
   }
 
