@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type GitServer, startGitServer } from '../../../test/fixtures/git-server/git-server.mjs';
 import { type CreatedRepository, createRepository } from '../../../test/fixtures/git-server/repositories.mjs';
+import { until } from '../../../test/fixtures/until.ts';
 import { createRepositoryReader, describeFileErrors, type RepositoryReader } from './reader.ts';
 
 const GOOD = 'version: 1\nworkflows:\n  release: {steps: [echo hi]}\n';
@@ -122,6 +123,38 @@ describe('the policy', () => {
       commit: repository.commits[1],
       ref: 'refs/heads/main',
     });
+  });
+});
+
+describe('many callers', () => {
+  /** Asks a server that hangs, until it leaves. */
+  function startCaller(of: RepositoryReader) {
+    const leaving = new AbortController();
+    const asking = of.resolveRef({ repository: { url }, ref: { branch: 'main' }, signal: leaving.signal });
+    const left = expect(asking).rejects.toThrow('off');
+    return {
+      leave() {
+        leaving.abort(new Error('off'));
+        return left;
+      },
+    };
+  }
+
+  test('given more than may call git at once, then each waits for its turn, and who leaves before it gets none', async () => {
+    server.setFault({ kind: 'hang' });
+    reader = newReader({ gitCalls: 2 });
+    const callers = Array.from({ length: 4 }, () => startCaller(reader));
+    await until('two have asked', () => server.requests.length >= 2);
+    // Had the others started git as well, they would have asked by the time that this one has.
+    callers.push(startCaller(newReader()));
+    await until('somebody who came later and has not to wait has asked', () => server.requests.length >= 3);
+    expect(server.requests).toHaveLength(3);
+
+    await Promise.all([callers[2]!.leave(), callers[0]!.leave()]);
+    await until('the last one has its turn', () => server.requests.length === 4);
+
+    await Promise.all(callers.map(({ leave }) => leave()));
+    expect(server.requests).toHaveLength(4);
   });
 });
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import pLimit from 'p-limit';
 import { type Credentials, readCredentialValues } from '../../git/credentials.ts';
 import type { GitRef } from '../../git/ref.ts';
 import { type ResolvedRef, readFileAt, resolveRef } from '../../git/remote.ts';
@@ -11,7 +12,6 @@ import type { TakoFile } from '../../workflow/types.ts';
 import { MAX_FILE_BYTES } from '../../workflow/yaml/text.ts';
 import { createLru } from './lru.ts';
 import { createSharedCalls } from './shared-calls.ts';
-import { createSlots } from './slots.ts';
 
 /** Longest message of a broken workflow file, bytes. */
 const MAX_FILE_MESSAGE_BYTES = 2048;
@@ -25,6 +25,8 @@ export interface RepositoryReaderOptions {
   readonly maxFileBytes?: number;
   /** Parsed files that are kept. Default 256, 16 MiB of text at most. */
   readonly cacheEntries?: number;
+  /** Calls of git at the same time; the others wait in the order in which they came. Default 16. */
+  readonly gitCalls?: number;
   /** Where temporary repositories and key files go. Default: the system's temporary directory. */
   readonly temporaryDirectory?: string;
 }
@@ -96,7 +98,8 @@ export function createRepositoryReader(options: RepositoryReaderOptions = {}): R
   const maxBytes = Math.min(options.maxFileBytes ?? MAX_FILE_BYTES, MAX_FILE_BYTES);
   const cache = createLru<Parsed>({ maxEntries: options.cacheEntries ?? 256, maxWeight: MAX_CACHED_BYTES });
   const calls = createSharedCalls<Parsed>();
-  const slots = createSlots(GIT_CALLS);
+  // Who is aborted while it waits leaves when it is its turn, before git is started. All are aborted together, when the operator stops.
+  const inTurn = pLimit(options.gitCalls ?? GIT_CALLS);
   const resolutions = createLru<ResolvedRef>({ maxEntries: MAX_RESOLVED, maxWeight: MAX_RESOLVED });
 
   const remoteOptions = ({ credentials }: ReadRequest, signal: AbortSignal | undefined) => ({
@@ -113,7 +116,7 @@ export function createRepositoryReader(options: RepositoryReaderOptions = {}): R
     async resolveRef(request) {
       const url = await checkGitUrl(request.repository.url, policy);
       const options = remoteOptions(request, request.signal);
-      const resolved = await slots.run(() => resolveRef(url, request.ref, options), request.signal);
+      const resolved = await inTurn(() => resolveRef(url, request.ref, options));
       resolutions.set(await resolutionKey(url, request), resolved, 1);
       return resolved;
     },
@@ -128,7 +131,7 @@ export function createRepositoryReader(options: RepositoryReaderOptions = {}): R
       const key = JSON.stringify([url.href, request.commit, path, await identityOf(request.credentials)]);
       const read = async (signal: AbortSignal): Promise<Parsed> => {
         const file = { url, commit: request.commit, path, maxBytes, ...remoteOptions(request, signal) };
-        const bytes = await slots.run(() => readFileAt(file), signal);
+        const bytes = await inTurn(() => readFileAt(file));
         const parsed = parse(bytes, path);
         cache.set(key, parsed, bytes.length);
         return parsed;
