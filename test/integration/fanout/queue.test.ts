@@ -22,6 +22,8 @@ describe('the queue of runs', () => {
       ['Queued', true],
     ]);
     expect(queued()[0]?.status?.message).toContain('TakoRepository app has 1 runs at once');
+    // Who has the place may have no Pod yet.
+    await until('a Pod', async () => (await world.pods()).length > 0, LONG);
     expect(await world.pods()).toHaveLength(1);
     const metrics = await (await fetch(`http://127.0.0.1:${world.operator.ports.http}/metrics`)).text();
     expect(metrics).toContain(`tako_queue_length{namespace="${world.namespace}",reason="RepositoryLimit"} 2`);
