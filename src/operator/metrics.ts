@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { CleanupMetrics } from '../controllers/cleanup/cleanup.ts';
+import type { EarlyResultMetrics } from '../controllers/run/early-results.ts';
 import type { CacheMetrics } from '../gateway/routes/locks.ts';
 import type { KubeMetrics } from '../kube/metrics.ts';
 import type { LockMetrics } from '../locks/metrics.ts';
@@ -12,6 +13,7 @@ export interface Metrics {
   readonly cleanup: CleanupMetrics;
   readonly cache: CacheMetrics;
   readonly locks: LockMetrics;
+  readonly earlyResults: EarlyResultMetrics;
   /** Says how to count the breakers that are not closed, whenever the metrics are read. */
   countBreakers(count: () => Readonly<Record<'Open' | 'HalfOpen', number>>): void;
 }
@@ -117,6 +119,12 @@ export function createMetrics(): Metrics {
     labelNames: ['name'],
     registers,
   });
+  const told = new Counter({
+    name: 'tako_early_results_total',
+    help: 'Successes that agents told before the kubelet reported them, by taken: `false` where the kubelet was faster, and on a replica that does not lead',
+    labelNames: ['taken'],
+    registers,
+  });
   let breakers = (): Readonly<Record<'Open' | 'HalfOpen', number>> => ({ Open: 0, HalfOpen: 0 });
   new Gauge({
     name: 'tako_breakers',
@@ -133,6 +141,7 @@ export function createMetrics(): Metrics {
     countBreakers: count => {
       breakers = count;
     },
+    earlyResults: { told: ({ taken }) => told.inc({ taken: String(taken) }) },
     kube: {
       request: ({ method, code, durationMs }) => requests.observe({ method, code }, durationMs / 1_000),
       rateLimited: ({ waitMs }) => limited.observe(waitMs / 1_000),

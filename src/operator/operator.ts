@@ -115,7 +115,11 @@ export async function createOperator(options: OperatorOptions): Promise<Operator
   const breakers = createBreakers({ ...stores, policy: breakerPolicy(config) });
   metrics.countBreakers(() => breakers.count(clock.now().getTime()));
 
-  const earlyResults = createEarlyResults({ ...stores, now: () => clock.now().getTime() });
+  const earlyResults = createEarlyResults({
+    ...stores,
+    now: () => clock.now().getTime(),
+    metrics: metrics.earlyResults,
+  });
   const runController = createController({
     name: 'takorun',
     workers: config.TAKO_RUN_WORKERS,

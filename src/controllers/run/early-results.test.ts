@@ -9,14 +9,16 @@ const message = JSON.stringify(agentResult());
 
 function world({ started = true } = {}) {
   const pods = createStore<ObservedPod>();
-  const results = createEarlyResults({ pods, now: () => 5_000 });
+  const counted: boolean[] = [];
+  const metrics = { told: ({ taken }: { taken: boolean }) => void counted.push(taken) };
+  const results = createEarlyResults({ pods, now: () => 5_000, metrics });
   const woken: string[] = [];
   const stop = started ? results.source.start(key => void woken.push(key)) : () => {};
   const tell = (pod: ObservedPod, text = message) => {
     const { namespace = '', name, uid } = pod.metadata;
     return results.tell({ namespace, name, uid }, text);
   };
-  return { pods, results, woken, stop, tell };
+  return { pods, results, woken, stop, tell, counted };
 }
 
 describe('results that agents tell as they end', () => {
@@ -24,11 +26,12 @@ describe('results that agents tell as they end', () => {
     ['starts, as far as is known', creating],
     ['runs', running],
   ])('given a Pod that %s, then its result is there for its run, which is woken', (_, agent) => {
-    const { pods, results, woken, tell } = world();
+    const { pods, results, woken, tell, counted } = world();
     const pod = observedPod({ containers: { agent } });
     pods.set(pod);
     expect(tell(pod)).toBe(true);
     expect(results.find(pod.metadata.uid)).toEqual({ message, toldMs: 5_000 });
+    expect(counted).toEqual([true]);
     expect(woken).toEqual([`team/${pod.metadata.ownerReferences?.[0]?.name}`]);
   });
 
@@ -39,12 +42,13 @@ describe('results that agents tell as they end', () => {
     ['whose name another one has by now', { uid: 'another' }, observedPod()],
     ['of no run', {}, { ...observedPod(), metadata: { ...observedPod().metadata, ownerReferences: [] } }],
   ])('given a Pod %s, then nothing is taken', (_, changes, stored) => {
-    const { pods, results, woken, tell } = world();
+    const { pods, results, woken, tell, counted } = world();
     const pod = observedPod();
     if (stored !== undefined) pods.set(stored);
     expect(tell({ ...pod, metadata: { ...pod.metadata, ...changes } })).toBe(false);
     expect(results.find(pod.metadata.uid)).toBeUndefined();
     expect(woken).toEqual([]);
+    expect(counted).toEqual([false]);
   });
 
   it.each([

@@ -32,9 +32,15 @@ export interface EarlyResultsOptions {
   readonly pods: ReadonlyStore<ObservedPod>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  readonly metrics: EarlyResultMetrics;
 }
 
-export function createEarlyResults({ pods, now }: EarlyResultsOptions): EarlyResults {
+export interface EarlyResultMetrics {
+  /** A result was told. */
+  told(fields: { readonly taken: boolean }): void;
+}
+
+export function createEarlyResults({ pods, now, metrics }: EarlyResultsOptions): EarlyResults {
   const byPod = new Map<string, EarlyResult>();
   let wake: ((key: string) => void) | undefined;
   pods.subscribe(event => {
@@ -52,17 +58,23 @@ export function createEarlyResults({ pods, now }: EarlyResultsOptions): EarlyRes
         };
       },
     },
-    tell({ namespace, name, uid }, message) {
-      if (wake === undefined || parseResult(message)?.state !== 'succeeded') return false;
-      const pod = pods.get(keyOf({ namespace, name }));
-      const run = pod && controllerOf(pod);
-      if (pod?.metadata.uid !== uid || run === undefined || hasEnded(pod)) return false;
-      byPod.set(uid, { message, toldMs: now() });
-      wake(keyOf({ namespace, name: run.name }));
-      return true;
+    tell(pod, message) {
+      const taken = take(pod, message);
+      metrics.told({ taken });
+      return taken;
     },
     find: uid => byPod.get(uid),
   };
+
+  function take({ namespace, name, uid }: Parameters<EarlyResults['tell']>[0], message: string): boolean {
+    if (wake === undefined || parseResult(message)?.state !== 'succeeded') return false;
+    const pod = pods.get(keyOf({ namespace, name }));
+    const run = pod && controllerOf(pod);
+    if (pod?.metadata.uid !== uid || run === undefined || hasEnded(pod)) return false;
+    byPod.set(uid, { message, toldMs: now() });
+    wake(keyOf({ namespace, name: run.name }));
+    return true;
+  }
 }
 
 function hasEnded(pod: ObservedPod): boolean {

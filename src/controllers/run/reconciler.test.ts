@@ -48,7 +48,7 @@ async function harness() {
   });
   const repositories = createStore<LiveRepository>();
   const admission = createAdmission({ limits: NO_LIMITS, wake: () => {}, clock });
-  const earlyResults = createEarlyResults({ pods, now: () => clock.now().getTime() });
+  const earlyResults = createEarlyResults({ pods, now: () => clock.now().getTime(), metrics: { told: () => {} } });
   const told: string[] = [];
   const reconcile = createRunReconciler({
     client,

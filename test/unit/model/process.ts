@@ -96,7 +96,7 @@ export function startProcess(cluster: ModelCluster, clock: Clock, planners: Plan
   for (const pod of cluster.all(pods)) stores.pods.set(projectPod(pod));
   for (const repository of cluster.all(takoRepositories)) stores.repositories.set(repository);
   const cursors = { takoruns: cluster.changes.length, pods: cluster.changes.length };
-  const earlyResults = createEarlyResults({ ...stores, now: () => clock.now().getTime() });
+  const earlyResults = createEarlyResults({ ...stores, now: () => clock.now().getTime(), metrics: { told: () => {} } });
   for (const source of [...runSources(stores), earlyResults.source]) source.start(key => enqueue(key));
 
   const subscribers = subscriberIndex(stores.repositories);
