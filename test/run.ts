@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { type Cluster, startCluster, stopCluster } from './cluster/cluster.ts';
@@ -6,27 +6,38 @@ import { requireTools } from './cluster/requirements.ts';
 import { stages } from './fixtures/kwok/stages.ts';
 
 /**
- * Runs the tests: `npm test` runs all, `-- --only integration fanout` those of one project whose file name holds "fanout".
- * Clusters are started as needed and removed afterwards, also when a test fails or the run is interrupted.
+ * Runs the tests: `npm test` the quick ones, `npm run test:full` the others, and `-- --only integration fanout` of both those of one part
+ * whose file name holds "fanout". Clusters are started as needed and removed afterwards, also when a test fails or the run is interrupted.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     only: { type: 'string', multiple: true },
+    /** Those that `npm test` leaves out, and no others. */
+    full: { type: 'boolean', default: false },
     /** Leave the cluster running, to look at what a test left. */
     keep: { type: 'boolean', default: false },
     coverage: { type: 'boolean', default: false },
   },
 });
 
-const everything = values.only === undefined && positionals.length === 0;
+const everything = values.only === undefined && positionals.length === 0 && !values.full;
+/** Coverage is measured over what `npm test` runs. */
+const tests = values.full ? 'full' : everything || values.coverage ? 'quick' : 'all';
 const wants = (part: string): boolean => values.only?.includes(part) ?? true;
 const clusters: string[] = [];
 const log = (line: string): void => console.error(line);
 let failed = false;
 
+let running: ChildProcess | undefined;
+let tornDown: Promise<void> | undefined;
+
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void tearDown().then(() => process.exit(130)));
+  process.once(signal, () => {
+    // Or it would go on without its cluster: a terminal signals it as well, others do not.
+    running?.kill(signal);
+    void tearDown().then(() => process.exit(130));
+  });
 }
 
 try {
@@ -55,7 +66,7 @@ async function unitAndIntegration(): Promise<void> {
 }
 
 async function endToEnd(): Promise<void> {
-  await vitest(['e2e'], await up('e2e', true), []);
+  await vitest(['e2e', 'e2e-alone'], await up('e2e', true), []);
 }
 
 async function vitest(
@@ -71,9 +82,10 @@ async function vitest(
     ...reporters(projects),
     ...options,
     ...positionals,
-    ...(positionals.length > 0 ? ['--passWithNoTests'] : []),
+    ...(positionals.length > 0 || values.full ? ['--passWithNoTests'] : []),
   ];
   await step(`tests: ${projects.join(' and ')}`, command, {
+    TAKO_TESTS: tests,
     ...cluster?.environment,
     ...(cluster === undefined ? {} : { TAKO_TEST_KUBECONFIG: cluster.kubeconfigPath, TAKO_TEST_CLUSTER: cluster.name }),
   });
@@ -83,7 +95,11 @@ async function vitest(
 function reporters(projects: readonly string[]): string[] {
   const directory = process.env.TAKO_TEST_REPORTS;
   if (directory === undefined) return [];
-  return ['--reporter=default', '--reporter=json', `--outputFile.json=${directory}/${projects.join('-')}.json`];
+  return [
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${directory}/${tests}-${projects.join('-')}.json`,
+  ];
 }
 
 async function up(kind: string, kubelet: boolean): Promise<Cluster> {
@@ -92,8 +108,14 @@ async function up(kind: string, kubelet: boolean): Promise<Cluster> {
   return startCluster({ name, kubelet, ...(kubelet ? {} : { stages }), ephemeral: !values.keep, log });
 }
 
-async function tearDown(): Promise<void> {
-  for (const name of clusters.splice(0)) {
+/** Once, whoever asks: a signal, and then the end of what it has interrupted. */
+function tearDown(): Promise<void> {
+  tornDown ??= removeClusters();
+  return tornDown;
+}
+
+async function removeClusters(): Promise<void> {
+  for (const name of clusters) {
     if (values.keep) log(`the cluster ${name} is still up: npm run cluster -- down --name ${name}`);
     else await stopCluster(name, log);
   }
@@ -105,7 +127,7 @@ async function step(
   env: Record<string, string> = {},
 ): Promise<void> {
   console.error(`\n== ${what}`);
-  const child = spawn(program!, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  running = spawn(program!, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
+  const [code, signal] = (await once(running, 'exit')) as [number | null, string | null];
   if (code !== 0) throw new Error(`${what}: failed${signal === null ? '' : ` (${signal})`}`);
 }

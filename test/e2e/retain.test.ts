@@ -52,7 +52,7 @@ describe('the cleanup', () => {
   });
 });
 
-describe('a retained workspace', () => {
+describe.concurrent('a retained workspace', () => {
   test('given a step that fails, when its workspace is to stay, then kubectl exec reads it, the run has ended, and the Pod ends on time', async ({
     tako,
   }) => {

@@ -237,7 +237,8 @@ describe('a Pod that does not start', () => {
     await world.kubelet.report(pod, { agent: waiting('ContainerCreating'), 'step-0': waiting('ContainerCreating') });
     const { status } = await world.phase(run, 'Failed');
     expect(status?.message).toContain(`involvedObject.name=${pod.metadata.name}`);
-    expect((await world.pod(run)).metadata.deletionTimestamp).toBeDefined();
+    const isGoing = async () => (await world.pod(run)).metadata.deletionTimestamp !== undefined;
+    await until('the Pod to be told to end', isGoing);
     await world.kubelet.remove(await world.pod(run));
     await until('the Pod to be gone', async () => (await world.pods()).length === 0);
   });

@@ -1,50 +1,15 @@
-import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { pods } from '../../src/kube/objects.ts';
-import { NODE_ADDRESS } from '../cluster/network.ts';
-import { type GitServer, startGitServer } from '../fixtures/git-server/git-server.mjs';
-import { breakCache, locksOf, verifyCache } from './fixture/cache.ts';
-import { built, source } from './fixture/fan-out.ts';
-import { operatorHandle, SETTINGS } from './fixture/operator.ts';
-import { killContainer } from './fixture/pods.ts';
-import { type LivePod, outcome } from './fixture/run-handle.ts';
-import { test as base, type RepositoryContent, type Tako } from './fixture/tako.ts';
-import { openWorld } from './fixture/world.ts';
+import { describe, expect } from 'vitest';
+import { pods } from '../../../src/kube/objects.ts';
+import { breakCache, locksOf, verifyCache } from '../fixture/cache.ts';
+import { CHECK, FILES, fetches, test, withCache, workflowOf } from '../fixture/cached.ts';
+import { built, source } from '../fixture/fan-out.ts';
+import { killContainer } from '../fixture/pods.ts';
+import { type LivePod, outcome } from '../fixture/run-handle.ts';
+import type { Tako } from '../fixture/tako.ts';
 
-/** The volumes of these clusters are on their one node. Times are longer than those of other tests: nothing here is about them. */
-const CACHE = {
-  TAKO_CACHE_SIZE: '256Mi',
-  TAKO_CACHE_ACCESS_MODE: 'ReadWriteOnce',
-  TAKO_START_TIMEOUT: '120s',
-  TAKO_AGENT_GIT_TIMEOUT: '120s',
-};
-
-/** These tests have an operator of other settings, so they run one after the other. */
-async function configure(settings: Readonly<Record<string, string | undefined>>): Promise<void> {
-  const world = await openWorld();
-  await operatorHandle(world).configure(settings);
-  await world.close();
-}
-beforeAll(() => configure(CACHE));
-afterAll(() => {
-  const before: Readonly<Record<string, string | undefined>> = SETTINGS;
-  return configure(Object.fromEntries(Object.keys(CACHE).map(name => [name, before[name]])));
-});
-
-/** A Git server of the test's own, so that its log is about nothing else, and it may be slow. */
-const test = base.extend<{ git: GitServer; url: (tako: Tako, name: string) => string }>({
-  git: async ({ world }, use) => {
-    const git = await startGitServer({ root: world.gitRoot, host: '0.0.0.0' });
-    await use(git);
-    await git.close();
-  },
-  url: async ({ git }, use) => {
-    await use((tako, name) => `http://${NODE_ADDRESS}:${git.port}/${tako.namespace}/acme/${name}.git`);
-  },
-});
+withCache();
 
 const CHILDREN = 20;
-const fetches = ({ requests }: GitServer) => requests.filter(({ command }) => command === 'fetch').length;
-const workflowOf = (name: string) => ({ workflow: { repositoryRef: { name }, name: 'main' } });
 
 /** What an agent is held to, KiB. */
 const AGENT_KIB = 80 * 1_024;
@@ -55,21 +20,6 @@ function residentKiB(pod: LivePod): number {
   const { rssKiB } = JSON.parse(agent?.state?.terminated?.message ?? '{}') as { rssKiB?: number };
   return rssKiB ?? Number.NaN;
 }
-
-/** A repository with files of several kinds, and a list of their checksums. */
-const FILES = {
-  'src/main.c': `int main(void) { return 0; }\n${'/* padding */\n'.repeat(5_000)}`,
-  'src/deep/er/file.txt': 'deep\n',
-  'run.sh': { content: '#!/bin/sh\necho "it runs"\n', executable: true },
-  link: { symlink: 'src/deep/er/file.txt' },
-} satisfies RepositoryContent['files'];
-
-/** Fails unless the workspace is as the commit has it. */
-const CHECK = `test "$(./run.sh)" = "it runs"
-test "$(readlink link)" = src/deep/er/file.txt
-test "$(cat link)" = deep
-test "$(wc -l <src/main.c)" -eq 5001
-test "$(find . -type f -not -path './.tako/*' | wc -l)" -eq 4`;
 
 describe('runs of one repository with a cold cache', () => {
   test('given 20 children at the same moment, then the Git server is cloned once, and each has a workspace of its own', async ({
@@ -257,56 +207,6 @@ describe('the cache volume', () => {
     expect((await verifyCache(tako)).problems).not.toEqual([]);
     expect(outcome(await (await tako.run(workflowOf('app'), 'after')).ended())).toMatchObject({ phase: 'Succeeded' });
     expect(fetches(git) - before).toBe(1);
-    expect(await verifyCache(tako)).toEqual({ verified: 1, problems: [] });
-  });
-});
-
-describe('a claim that somebody deletes, as docs/guides/cache.md says', () => {
-  test('given runs before, then those that go on and those that come succeed, and there is a new one when it is gone', async ({
-    tako,
-    git,
-    url,
-  }) => {
-    const barrier = await tako.barrier(2);
-    await tako.repository('app', {
-      files: FILES,
-      workflows: {
-        main: { steps: [CHECK] },
-        waits: { steps: [{ network: 'default', run: `${CHECK}\nwget -q -O /dev/null ${barrier.url}` }] },
-      },
-      spec: { url: url(tako, 'app') },
-    });
-    const succeeds = async (name: string) =>
-      expect(outcome(await (await tako.run(workflowOf('app'), name)).ended())).toMatchObject({ phase: 'Succeeded' });
-    await succeeds('before');
-    const waits = await tako.run({ workflow: { repositoryRef: { name: 'app' }, name: 'waits' } }, 'waits');
-    await tako.wait('the step to be there', () => barrier.visitors[0], 60_000);
-    const uid = () =>
-      tako.kubectl('get', 'pvc', 'tako-cache', '--output=jsonpath={.metadata.uid}', '--ignore-not-found');
-    const first = await uid();
-    const cold = fetches(git);
-
-    await tako.kubectl('delete', 'pvc', 'tako-cache', '--wait=false');
-    await tako.kubectl('delete', 'leases', '-l', 'app.kubernetes.io/component=cache-lock');
-    await succeeds('meanwhile');
-    expect(fetches(git)).toBe(cold + 1);
-    expect(await uid()).toBe(first);
-    barrier.open();
-    expect(outcome(await waits.ended())).toMatchObject({ phase: 'Succeeded' });
-    // Pods that have ended keep it too. The kubelet says so a moment after their agent has.
-    for (const run of [waits, tako.handle('before')]) {
-      await run.pod('be Succeeded', ({ status }) => status?.phase === 'Succeeded', 60_000);
-    }
-    await tako.kubectl(
-      'delete',
-      'pods',
-      '-l',
-      'app.kubernetes.io/component=run',
-      '--field-selector=status.phase=Succeeded',
-    );
-    await tako.wait('the claim to be gone', async () => ((await uid()) === '' ? true : undefined), 60_000);
-    await succeeds('after');
-    expect(await uid()).not.toBe(first);
     expect(await verifyCache(tako)).toEqual({ verified: 1, problems: [] });
   });
 });
