@@ -32,7 +32,16 @@ const NO_REASONS = new Set([
   ...['Secret', 'ConfigMap', 'Lease', 'TakoRun', 'TakoRepository', 'File', 'Memory', 'Never', 'IfNotPresent'],
   ...['OnRootMismatch', 'RuntimeDefault', 'Background', 'Same', 'Selector', 'Tree', 'OnFailure'],
   ...['PersistentVolumeClaim', 'ReadWriteMany', 'ReadWriteOnce', 'Lost'],
-  ...['NotIn', 'Exists', 'DoesNotExist', 'ErrImagePull', 'ContainerStatusUnknown', 'OutOf', 'SchedulerError'],
+  ...[
+    'NotIn',
+    'Exists',
+    'DoesNotExist',
+    'ErrImagePull',
+    'ContainerStatusUnknown',
+    'OutOf',
+    'SchedulerError',
+    'Completed',
+  ],
   // Names of errors, causes.
   ...[
     'PodRefusedError',
