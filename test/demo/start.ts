@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { done, notYet, waitFor } from '../cluster/wait.ts';
 import { openCluster } from './cluster.ts';
 import {
   applyManifests,
@@ -123,7 +124,15 @@ async function checkVersion(cluster: DemoCluster, runs: readonly LiveRun[]): Pro
     .sort((a, b) => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? 1 : -1))[0];
   const pod = newest?.status?.attempts?.at(-1)?.podName;
   if (pod === undefined) throw new Error('there is no Pod of deploy');
-  const log = await cluster.kubectl([`--namespace=${NAMESPACE}`, 'logs', pod, '--container=step-0']);
+  const log = await waitFor(`the log of ${pod}`, async () => {
+    try {
+      return done(await cluster.kubectl([`--namespace=${NAMESPACE}`, 'logs', pod, '--container=step-0']));
+    } catch (error) {
+      // A run hears of its success before the kubelet reports its containers.
+      if (String(error).includes('is waiting to start')) return notYet(String(error));
+      throw error;
+    }
+  });
   const expected = `deploying app-one with core-lib ${CORE_LIB_TAG.slice(1)}`;
   if (!log.includes(expected)) throw new Error(`the log of ${pod} does not say "${expected}": ${log}`);
   progress.say(`the log of ${pod} says: ${expected}`);

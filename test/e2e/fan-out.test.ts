@@ -56,7 +56,7 @@ describe.concurrent('an event', () => {
     const ended = await event.ended();
 
     expect(ended.status?.childrenSummary).toMatchObject({ total: 6, completed: 6 });
-    expect(mostPodsAtOnce(tako.world.pods, event.children())).toBe(2);
+    expect(mostPodsAtOnce(tako.world, event.children())).toBe(2);
     expect(event.children().some(child => child.phases().includes('Queued'))).toBe(true);
   });
 

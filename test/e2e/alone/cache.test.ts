@@ -1,11 +1,8 @@
 import { describe, expect } from 'vitest';
-import { pods } from '../../../src/kube/objects.ts';
-import { breakCache, locksOf, verifyCache } from '../fixture/cache.ts';
+import { locksOf, verifyCache } from '../fixture/cache.ts';
 import { CHECK, FILES, fetches, test, withCache, workflowOf } from '../fixture/cached.ts';
 import { built, source } from '../fixture/fan-out.ts';
-import { killContainer } from '../fixture/pods.ts';
 import { type LivePod, outcome } from '../fixture/run-handle.ts';
-import type { Tako } from '../fixture/tako.ts';
 
 withCache();
 
@@ -78,7 +75,8 @@ cat mine src/main.c`;
     expect(others).toEqual([]);
     expect(lock?.state).toMatchObject({ holders: [], queue: [], published: { commits: [expect.any(String)] } });
 
-    await Promise.all(event.children().map(child => child.podsReleased()));
+    const hasTold = (pod: LivePod) => !Number.isNaN(residentKiB(pod));
+    await Promise.all(event.children().map(child => child.pod('tell the memory of its agent', hasTold)));
     const resident = event.children().flatMap(child => child.pods().map(residentKiB));
     expect(resident).toHaveLength(CHILDREN);
     expect(Math.max(...resident)).toBeLessThan(AGENT_KIB);
@@ -111,102 +109,6 @@ cat mine src/main.c`;
     expect(fetches(git) - pushed).toBe(1);
     const [lock] = await locksOf(tako);
     expect(lock?.state.published?.commits).toHaveLength(2);
-    expect(await verifyCache(tako)).toEqual({ verified: 1, problems: [] });
-  });
-});
-
-/** Ways to take a writer away in the middle of its work. */
-const KILLS: readonly (readonly [string, (tako: Tako, pod: LivePod) => Promise<void>])[] = [
-  [
-    'its Pod is force-deleted',
-    ({ world: { client } }, { metadata: { namespace, name, uid } }) =>
-      client.delete(pods, { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } }),
-  ],
-  ['its agent is killed', ({ world: { cluster } }, pod) => killContainer(cluster, pod, 'agent')],
-];
-
-describe('a writer that is killed', () => {
-  test.for(KILLS)(
-    'given %s while it holds the write lock, then the next one takes over within 10 s',
-    async ([, kill], { tako, git, url }) => {
-      await tako.repository('app', {
-        files: FILES,
-        workflows: { main: { steps: [CHECK] } },
-        spec: { url: url(tako, 'app') },
-      });
-      const before = fetches(git);
-      git.setFault({ kind: 'hang', command: 'fetch', times: 1 });
-      const first = await tako.run(workflowOf('app'), 'first');
-      const lockIs = (what: string, words: string) =>
-        tako.wait(
-          `the Lease to say that it is ${what}`,
-          async () => (await locksOf(tako)).find(({ lease }) => lease.spec?.holderIdentity?.startsWith(words)),
-          60_000,
-        );
-      const written = await lockIs('written by the first run', 'written by run first');
-      await tako.wait('its fetch to hang', () => fetches(git) > before || undefined, 60_000);
-      const second = await tako.run(workflowOf('app'), 'second');
-      await lockIs('waited for', 'written by run first, 1 waiting');
-      const [pod] = first.pods();
-
-      const start = performance.now();
-      await kill(tako, pod!);
-      const taken = await tako.wait(
-        'the second run to have the lock',
-        async () => (await locksOf(tako)).find(({ state }) => state.fence > written.state.fence),
-        60_000,
-      );
-      const tookMs = performance.now() - start;
-
-      expect(tookMs).toBeLessThan(10_000);
-      expect(taken.state.fence).toBe(written.state.fence + 1);
-      // The run whose Pod was taken away goes on with another one, and reads what the second one has written.
-      for (const run of [second, first]) expect(outcome(await run.ended())).toMatchObject({ phase: 'Succeeded' });
-      expect(first.now().status?.attempts).toMatchObject([{ number: 1 }, { number: 2 }]);
-      expect(fetches(git) - before).toBe(2);
-      expect(await verifyCache(tako)).toEqual({ verified: 1, problems: [] });
-      const [lock] = await locksOf(tako);
-      expect(lock?.state).toMatchObject({ holders: [], queue: [], published: { fence: taken.state.fence } });
-    },
-  );
-});
-
-describe('the cache volume', () => {
-  test('given steps, then they cannot see it; given a file that is broken in it, then it is made anew', async ({
-    tako,
-    git,
-    url,
-  }) => {
-    const look = `ls -a / /tako; grep -c -e tako-cache -e /tako/cache /proc/self/mountinfo || true`;
-    await tako.repository('app', {
-      files: FILES,
-      workflows: {
-        main: {
-          steps: [
-            { id: 'look', run: look, produces: { outputs: { seen: 'from_stdout' } } },
-            { id: 'other', image: tako.image, run: look, produces: { outputs: { seen: 'from_stdout' } } },
-          ],
-        },
-      },
-      spec: { url: url(tako, 'app') },
-    });
-    const run = await tako.run(workflowOf('app'));
-    const ended = await run.ended();
-    expect(outcome(ended)).toMatchObject({ phase: 'Succeeded' });
-    const { volumeMounts } = run.pods()[0]!.spec.containers.find(({ name }) => name === 'agent')!;
-    expect(volumeMounts).toContainEqual({ name: 'cache', mountPath: '/tako/cache' });
-    for (const step of ['look', 'other']) {
-      const seen = ended.status?.outputs?.[`${step}.seen`]?.split('\n') ?? [];
-      expect(seen).toContain('io');
-      expect(seen).not.toContain('cache');
-      expect(seen.at(-1)).toBe('0');
-    }
-    expect((await verifyCache(tako)).verified).toBe(1);
-    const before = fetches(git);
-    await breakCache(tako);
-    expect((await verifyCache(tako)).problems).not.toEqual([]);
-    expect(outcome(await (await tako.run(workflowOf('app'), 'after')).ended())).toMatchObject({ phase: 'Succeeded' });
-    expect(fetches(git) - before).toBe(1);
     expect(await verifyCache(tako)).toEqual({ verified: 1, problems: [] });
   });
 });
