@@ -67,8 +67,8 @@ export async function runAgent({ assignment, paths, stop, print }: AgentOptions)
     );
     writeFileSync(paths.terminationLog, message);
     log('finished', { state: result.state, reason: result.reason, rssKiB: highestResidentKiB() });
-    // Of a failure only the kubelet may know the cause.
-    if (result.state === 'succeeded') {
+    // Of a failure only the kubelet may know the cause; who waits for a fan-out has not ended.
+    if (result.state === 'succeeded' && result.waitFor === undefined) {
       await reportEnd({ message }, { ...assignment.gateway, tokenFile: paths.token, state: paths.state });
     }
     return result;

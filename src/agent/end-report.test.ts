@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -64,6 +64,38 @@ describe('the report of an end', () => {
     const [server, other] = [await startTlsServer(), await startTlsServer()];
     server.answers = [OK];
     expect(await reportEnd({ message }, optionsFor({ url: server.url, ca: other.ca }))).toBe(false);
+    expect(server.seen).toEqual([]);
+  });
+
+  it('given curl, then token and message come to it by standard input, and it trusts nobody else', async () => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'tako-curl-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const record = (name: string) => path.join(directory, name);
+    const script = `#!/bin/sh\necho "$@" >${record('arguments')}\n/usr/bin/env >${record('environment')}\nexec /bin/cat >${record('input')}\n`;
+    writeFileSync(record('curl'), script, { mode: 0o755 });
+    onTestFinished(() => void vi.unstubAllEnvs());
+    vi.stubEnv('PATH', directory);
+    vi.stubEnv('https_proxy', 'http://proxy.example.com');
+    const options = optionsFor(
+      { url: 'https://gateway.example.com:8443', ca: 'PEM' },
+      { tokenFile: tokenFile('sesame') },
+    );
+    expect(await reportEnd({ message }, options)).toBe(true);
+    const [given, environment, input] = ['arguments', 'environment', 'input'].map(name =>
+      readFileSync(record(name), 'utf8'),
+    ) as [string, string, string];
+    expect(given).toBe('--disable --config -\n');
+    expect(environment).not.toMatch(/sesame|proxy/i);
+    expect(input).toContain('header = "authorization: Bearer sesame"');
+    const [, trusted] = /^cacert = "(.*)\/ca\.pem"$/m.exec(input)!;
+    expect(input).toContain(`capath = "${trusted}"`);
+    expect(trusted?.startsWith(options.state)).toBe(true);
+  });
+
+  it('given a directory that cannot be used, then that is all right', async () => {
+    const server = await startTlsServer();
+    server.answers = [OK];
+    expect(await reportEnd({ message }, optionsFor(server, { state: '/nowhere/state' }))).toBe(false);
     expect(server.seen).toEqual([]);
   });
 

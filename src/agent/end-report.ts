@@ -18,15 +18,18 @@ export interface EndReportOptions {
 }
 
 /**
- * Tells the gateway the termination message as the agent ends, once. True when it was answered; false when it was not, which is no error.
+ * Tells the gateway the termination message as the agent ends, once. True when it was answered; false when it was not, which is no error. Never
+ * rejects: the result stands by then.
  *
  * By curl, which takes 10 ms of CPU in a process of its own. What node:https has to load and to compile costs the agent 36 ms and 9 MiB, most runs
  * have no other use for it, and an agent that has evaluated an `if` would be above its 80 MiB then (docs/adr/0020-early-results.md).
  */
 export async function reportEnd(end: AgentEnd, options: EndReportOptions): Promise<boolean> {
   const { state, timeoutMs = 1_000 } = options;
-  const directory = mkdtempSync(path.join(state, 'end-'));
+  let directory: string | undefined;
   try {
+    directory = mkdtempSync(path.join(state, 'end-'));
+    const input = configuration(end, directory, { ...options, timeoutMs });
     const child = spawn('curl', ['--disable', '--config', '-'], {
       stdio: ['pipe', 'ignore', 'ignore'],
       env: { PATH: process.env.PATH },
@@ -34,16 +37,24 @@ export async function reportEnd(end: AgentEnd, options: EndReportOptions): Promi
       timeout: timeoutMs + 500,
       killSignal: 'SIGKILL',
     });
-    const closed = once(child, 'close');
     // It may be gone before it has read all.
     child.stdin.on('error', () => {});
-    child.stdin.end(configuration(end, directory, { ...options, timeoutMs }));
-    const [code] = (await closed) as [number | null];
+    child.stdin.end(input);
+    const [code] = (await once(child, 'close')) as [number | null];
     return code === 0;
   } catch {
     return false;
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    remove(directory);
+  }
+}
+
+/** It goes with the Pod in any case. */
+function remove(directory: string | undefined): void {
+  try {
+    if (directory !== undefined) rmSync(directory, { recursive: true });
+  } catch {
+    // The result is written: nothing that comes after it may fail.
   }
 }
 

@@ -125,6 +125,8 @@ export function createMetrics(): Metrics {
     labelNames: ['taken'],
     registers,
   });
+  // So that both are there from the start.
+  for (const taken of ['true', 'false']) told.inc({ taken }, 0);
   let breakers = (): Readonly<Record<'Open' | 'HalfOpen', number>> => ({ Open: 0, HalfOpen: 0 });
   new Gauge({
     name: 'tako_breakers',

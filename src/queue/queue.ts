@@ -12,8 +12,8 @@ export interface Queue {
   request(ticket: Ticket): Held | undefined;
   /** Counts a run that has a Pod, as found after a restart, whatever the limits say. */
   hold(ticket: Ticket): void;
-  /** The run has its Pod for certain. */
-  confirm(key: string): void;
+  /** The run has its Pod for certain. Says whether that is new. */
+  confirm(key: string): boolean;
   /** While a run waits for children its place is free; afterwards it counts again, beyond a limit if need be. */
   pause(key: string, paused: boolean): void;
   /** Takes a run's place, or its position in the queue, back. */
@@ -189,7 +189,7 @@ export function createQueue({ limits, onGrant }: QueueOptions): Queue {
     },
     confirm(key) {
       const run = runs.get(key);
-      if (run === undefined || run.confirmed) return;
+      if (run === undefined || run.confirmed) return false;
       const { space } = run.lane;
       if (run.state === 'waiting') {
         // Its Pod was under way when that of another one met the quota.
@@ -202,6 +202,7 @@ export function createQueue({ limits, onGrant }: QueueOptions): Queue {
       if (succeeded(space, key)) changes.spaces.add(space);
       calm(space);
       settle();
+      return true;
     },
     pause(key, paused) {
       const run = runs.get(key);

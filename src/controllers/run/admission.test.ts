@@ -52,6 +52,31 @@ describe('admission under a quota', () => {
     expect(woken).toHaveLength(3);
   });
 
+  it('given a run that has long had its Pod, or has none any more, then what is said of it again stops nobody from trying', async () => {
+    const { clock, woken, admission } = harness();
+    await clock.advance(1_000);
+    admission.confirm(woken[0]!);
+    admission.exceeded(woken[1]!, 'no room');
+    expect(admission.confirm(woken[0]!)).toBe(false);
+    expect(admission.confirm('team/gone')).toBe(false);
+    await clock.advance(1_000);
+    expect(woken).toHaveLength(3);
+  });
+
+  it('given a Pod that the kubelet reports as over, then one tries at once, and soon again', async () => {
+    const { clock, woken, admission } = harness();
+    for (const waitMs of [1_000, 2_000, 4_000]) {
+      await clock.advance(waitMs);
+      admission.exceeded(woken.at(-1)!, 'no room');
+    }
+    expect(woken).toHaveLength(3);
+    admission.probe('team');
+    expect(woken).toHaveLength(4);
+    admission.exceeded(woken.at(-1)!, 'no room');
+    await clock.advance(1_000);
+    expect(woken).toHaveLength(5);
+  });
+
   it('given a Pod of the namespace that ends, then one tries at once', async () => {
     const { clock, woken, admission } = harness();
     await clock.advance(1_000);

@@ -25,13 +25,22 @@ export function createAdmission({ limits, wake, clock }: AdmissionOptions): Admi
   /** Namespaces whose quota is used up. */
   const probes = new Map<string, { delayMs: number; cancel: Cancel }>();
 
+  const forgetProbe = (namespace: string): void => {
+    probes.get(namespace)?.cancel();
+    probes.delete(namespace);
+  };
+
   return {
     ...queue,
     confirm(key) {
-      const namespace = namespaceOf(key);
-      probes.get(namespace)?.cancel();
-      probes.delete(namespace);
-      queue.confirm(key);
+      const isNew = queue.confirm(key);
+      // The quota had room for it, and the next one tries now. Of a run that has long had its Pod that says nothing.
+      if (isNew) forgetProbe(namespaceOf(key));
+      return isNew;
+    },
+    probe(namespace) {
+      forgetProbe(namespace);
+      queue.probe(namespace);
     },
     exceeded(key, message) {
       const namespace = namespaceOf(key);

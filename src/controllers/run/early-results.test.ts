@@ -53,6 +53,7 @@ describe('results that agents tell as they end', () => {
 
   it.each([
     ['a failure, for which the kubelet may know the cause', JSON.stringify(agentResult({ state: 'failed' }))],
+    ['a success that waits for a fan-out', JSON.stringify(agentResult({ waitFor: ['emit'] }))],
     ['no result', '{"state":"succeeded"}'],
     ['no JSON', 'done'],
   ])('given %s, then nothing is taken', (_, text) => {

@@ -1,3 +1,4 @@
+import type { AgentResult } from '../../agent/contract.ts';
 import type { Source } from '../../kube/controller.ts';
 import { controllerOf, keyOf } from '../../kube/objects.ts';
 import type { ReadonlyStore } from '../../kube/store.ts';
@@ -22,7 +23,7 @@ export interface EarlyResults {
   readonly source: Source;
   /**
    * Takes the result of a Pod until the store shows its agent's end. False when it is of no use: from a Pod that is not known or has ended, not a
-   * result, or not a success, for whose failure only the kubelet may know the cause.
+   * result, not a success (only the kubelet may know the cause of a failure), or that of a run which still has to wait for fan-outs.
    */
   tell(pod: { readonly namespace: string; readonly name: string; readonly uid: string }, message: string): boolean;
   find(podUid: string): EarlyResult | undefined;
@@ -67,7 +68,7 @@ export function createEarlyResults({ pods, now, metrics }: EarlyResultsOptions):
   };
 
   function take({ namespace, name, uid }: Parameters<EarlyResults['tell']>[0], message: string): boolean {
-    if (wake === undefined || parseResult(message)?.state !== 'succeeded') return false;
+    if (wake === undefined || !isEnough(parseResult(message))) return false;
     const pod = pods.get(keyOf({ namespace, name }));
     const run = pod && controllerOf(pod);
     if (pod?.metadata.uid !== uid || run === undefined || hasEnded(pod)) return false;
@@ -75,6 +76,11 @@ export function createEarlyResults({ pods, now, metrics }: EarlyResultsOptions):
     wake(keyOf({ namespace, name: run.name }));
     return true;
   }
+}
+
+/** Whether a run can end by this alone. The fan-outs that a run waits for may not be in the store yet when its agent has just made them. */
+function isEnough(result: AgentResult | undefined): boolean {
+  return result?.state === 'succeeded' && result.waitFor === undefined;
 }
 
 function hasEnded(pod: ObservedPod): boolean {

@@ -91,6 +91,13 @@ describe('a run that has ended', () => {
     expect(plan({ pods: [observedPod({ ...stopped, phase: 'Running', claimed: true })] }).after).toEqual([]);
   });
 
+  it('given a Pod whose agent has told its end before the kubelet, then it stays for the usual time, whatever the kubelet is at', () => {
+    const early = { message: '{}', toldMs: ENDED };
+    const pods = [{ ...observedPod({ phase: 'Running', finalizers: [] }), early }];
+    expect(plan({ pods, now: ENDED + 60_000 }).after).toEqual([]);
+    expect(plan({ pods, now: ENDED + 3_600_000 }).after).toMatchObject([{ kind: 'deletePod' }]);
+  });
+
   it('given a Pod that is being deleted, then it is not deleted again', () => {
     expect(plan({ pods: [observedPod({ ...stopped, deletedAfter: 1_000 })], now: ENDED * 2 }).after).toEqual([]);
   });

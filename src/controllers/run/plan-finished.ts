@@ -35,6 +35,8 @@ const LINGER_MS = 30_000;
 /** When a Pod of a run that has ended is deleted, milliseconds since the epoch. */
 function podDue(pod: ObservedPod, { spec, status }: LiveRun, ended: number, { podRetentionMs }: RunOptions): number {
   if (hasStopped(pod)) return pod.claimed ? ended : ended + podRetentionMs;
+  // The kubelet has yet to report that it has stopped.
+  if (pod.early !== undefined) return ended + podRetentionMs;
   const retained = status?.retainedWorkspace;
   if (retained === undefined || retained.podUID !== pod.metadata.uid) return ended + LINGER_MS;
   // Its containers end by themselves when their time is over, so that the log stays.

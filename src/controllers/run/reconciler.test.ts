@@ -47,7 +47,8 @@ async function harness() {
     indexes: { [POD_INDEXES.run]: pod => [keyOf({ namespace: 'team', name: controllerOf(pod)?.name ?? '' })] },
   });
   const repositories = createStore<LiveRepository>();
-  const admission = createAdmission({ limits: NO_LIMITS, wake: () => {}, clock });
+  const granted: string[] = [];
+  const admission = createAdmission({ limits: NO_LIMITS, wake: key => void granted.push(key), clock });
   const earlyResults = createEarlyResults({ pods, now: () => clock.now().getTime(), metrics: { told: () => {} } });
   const told: string[] = [];
   const reconcile = createRunReconciler({
@@ -79,6 +80,7 @@ async function harness() {
     pods,
     admission,
     earlyResults,
+    granted,
     told,
     reconcile: (run: LiveRun) => reconcile(keyOf(run.metadata), AbortSignal.timeout(10_000)),
     /** Puts a run where API server and store have it, as the API server made it. */
@@ -138,6 +140,32 @@ describe('the reconciler of runs', () => {
     pods.set({ ...reported, metadata: { ...reported.metadata, resourceVersion: '2' } });
     await reconcile(ended);
     expect(writes()).toEqual(told);
+  });
+
+  it("given a quota with room for one Pod, then a run that ended early lets the next one try, and its Pod's end does so for certain", async () => {
+    const { put, pods, reconcile, runs, admission, earlyResults, granted, clock } = await harness();
+    earlyResults.source.start(() => {});
+    const run = put(workflowRun());
+    const pod = observedPod({ run, containers: { agent: running } });
+    pods.set(pod);
+    admission.request(ticket(keyOf(run.metadata)));
+    await reconcile(run);
+    admission.request(ticket('team/next'));
+    admission.exceeded('team/next', 'no room');
+
+    const { namespace = '', name, uid } = pod.metadata;
+    earlyResults.tell({ namespace, name, uid }, JSON.stringify(agentResult()));
+    await reconcile(runs.get(keyOf(run.metadata))!);
+    expect(granted, 'it tries when the place is free').toEqual(['team/next']);
+    admission.exceeded('team/next', 'no room');
+    await reconcile(runs.get(keyOf(run.metadata))!);
+    await clock.advance(2_000);
+    expect(granted, 'and again by the clock').toHaveLength(2);
+    admission.exceeded('team/next', 'no room');
+
+    const over = finishedPod({}, { run, phase: 'Succeeded', finalizers: [] });
+    pods.set({ ...over, metadata: { ...over.metadata, resourceVersion: '2' } });
+    expect(granted, 'and when the quota has room').toHaveLength(3);
   });
 
   it('given a status that has just been written, then a routine change waits for the next interval, and an end does not', async () => {

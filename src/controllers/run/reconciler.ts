@@ -32,6 +32,7 @@ import type { LiveRun } from './observed.ts';
 import { planDeleted } from './plan-elsewhere.ts';
 import { planEventRun } from './plan-event.ts';
 import { planWorkflowRun } from './plan-workflow.ts';
+import { isOver } from './pod-state.ts';
 import { createReleasedPods, type ReleasedPods } from './released.ts';
 import { createRetainedPlaces, type RetainedPlaces } from './retained-places.ts';
 import { heldPod } from './retention.ts';
@@ -195,8 +196,13 @@ function needsNoPlace(phase: NonNullable<LiveRun['status']>['phase']): boolean {
   return isTerminal(phase) || phase === 'Waiting';
 }
 
-/** Suspensions and the limits of repositories act on runs that wait, and not only on those that ask. */
-function followLimits({ runs, repositories, admission, options }: RunReconcilerOptions): void {
+/** Suspensions, the limits of repositories and the room in a quota act on runs that wait, and not only on those that ask. */
+function followLimits({ runs, pods, repositories, admission, options }: RunReconcilerOptions): void {
+  // A quota counts a Pod until it is over, which may be after the end of its run.
+  pods.subscribe(event => {
+    if (event.type === 'added' || isOver(event.old)) return;
+    if (event.type === 'deleted' || isOver(event.object)) admission.probe(event.old.metadata.namespace ?? '');
+  });
   runs.subscribe(event => {
     if (event.type === 'deleted') admission.suspend(event.old.metadata.uid, false);
     else admission.suspend(event.object.metadata.uid, event.object.spec.suspend === true);

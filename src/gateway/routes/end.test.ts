@@ -35,5 +35,10 @@ describe('POST /v1/end', () => {
     const two = await issuer.sign({ podUid: 'pod-2' });
     const told = async (token: string) => (await call('POST', '/v1/end', { body, token })).status;
     expect([await told(one), await told(one), await told(one), await told(two)]).toEqual([200, 200, 429, 200]);
+    const large = { message: 'x'.repeat(100_000) };
+    expect(await call('POST', '/v1/end', { body: large, token: one }), 'its body is not read').toMatchObject({
+      status: 429,
+    });
+    expect(await call('POST', '/v1/end', { body: large, token: two })).toMatchObject({ status: 413 });
   });
 });

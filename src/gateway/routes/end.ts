@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type AgentEnd, MAX_MESSAGE_BYTES } from '../../agent/contract.ts';
 import { type GatewayApp, podOf } from '../app.ts';
@@ -17,11 +18,14 @@ export interface EndRouteDependencies {
 
 const agentEndSchema: z.ZodType<AgentEnd> = z.strictObject({ message: z.string().max(MAX_MESSAGE_BYTES) });
 
+/** A message in JSON, each character escaped. */
+const BODY_LIMIT = 32 * 1024;
+
 /** POST /v1/end. That the token is a Pod's has to do: the status of a short run does not name its Pod before it is over. */
 export function registerEndRoute(app: GatewayApp, { earlyResults, limiter }: EndRouteDependencies): void {
-  app.post('/v1/end', async request => {
+  const onRequest = async (request: FastifyRequest) => checkRate(limiter, podOf(request).pod.uid);
+  app.post('/v1/end', { bodyLimit: BODY_LIMIT, onRequest }, async request => {
     const { namespace, pod } = podOf(request);
-    checkRate(limiter, pod.uid);
     earlyResults.tell({ namespace, ...pod }, parse(agentEndSchema, request.body, 'body').message);
     return {};
   });
