@@ -3,6 +3,7 @@ import { takoRuns } from '../../../src/api/resources.ts';
 import { podName } from '../../../src/fanout/names.ts';
 import { type Pod, pods, serviceAccounts } from '../../../src/kube/objects.ts';
 import { until } from '../../fixtures/until.ts';
+import { tellEnd } from './agent.ts';
 import { resourceQuotas } from './resource-quota.ts';
 import { createWorld, type World } from './world.ts';
 
@@ -56,17 +57,7 @@ describe('a Pod that the API server does not take', () => {
   test('given no room in the quota, then the run is Queued and says so, and starts when there is room', async () => {
     const created = await world();
     const { client, namespace } = created;
-    const quota = {
-      apiVersion: 'v1',
-      kind: 'ResourceQuota',
-      metadata: { name: 'pods', namespace },
-      spec: { hard: { pods: '0' } },
-    };
-    await client.create(resourceQuotas, quota);
-    await until(
-      'the quota to be in force',
-      async () => (await client.get(resourceQuotas, { namespace, name: 'pods' })).status?.hard !== undefined,
-    );
+    await limitPods(created, '0');
     const run = await created.run({ workflow });
     const { status } = await created.phase(run, 'Queued');
     expect(status?.message).toContain('exceeded quota: pods');
@@ -74,6 +65,20 @@ describe('a Pod that the API server does not take', () => {
     await created.event(run, 'QuotaExceeded');
     await client.delete(resourceQuotas, { namespace, name: 'pods' });
     await until('the Pod', async () => (await created.pods(run)).length === 1, { everyMs: 100 });
+  });
+
+  test('given room for one Pod, and a run that tells its end before the kubelet does, then the next one starts when the Pod is over', async () => {
+    const created = await world();
+    await limitPods(created, '1');
+    const first = await created.run({ workflow }, 'first');
+    const pod = await created.pod(first);
+    const next = await created.run({ workflow }, 'next');
+    await created.phase(next, 'Queued');
+    expect(await tellEnd(created, pod)).toBe(200);
+    await created.phase(first, 'Succeeded');
+    expect(await created.pods(next)).toEqual([]);
+    await created.kubelet.finish(pod);
+    await until('the Pod of the next', async () => (await created.pods(next)).length === 1, { everyMs: 100 });
   });
 
   test('given a service account that does not exist, then the run waits for it, and starts when it is there', async () => {
@@ -110,3 +115,14 @@ describe('a Pod that the API server does not take', () => {
     expect(await created.pods(run)).toEqual([]);
   });
 });
+
+/** A ResourceQuota for so many Pods, in force. */
+async function limitPods({ client, namespace }: World, pods: string): Promise<void> {
+  const name = 'pods';
+  const spec = { hard: { pods } };
+  await client.create(resourceQuotas, { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name, namespace }, spec });
+  await until(
+    'the quota to be in force',
+    async () => (await client.get(resourceQuotas, { namespace, name })).status?.hard !== undefined,
+  );
+}
