@@ -231,6 +231,7 @@ describe.concurrent('kubectl', () => {
       .trim()
       .split('\n')
       .map(text => text.split(/\s{2,}/));
+    await run.event('Succeeded');
     const described = await tako.kubectl('describe', 'trun', run.name);
 
     expect(head).toEqual(expect.arrayContaining(['NAME', 'PHASE', 'CHILDREN', 'AGE']));
