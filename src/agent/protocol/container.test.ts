@@ -32,6 +32,24 @@ describe.each(SHELLS)('a step container in %s', shell => {
   });
 
   test.each([
+    ['a command that is not there', 'echo one\n\ntako-no-such-command\n', 127],
+    ['a syntax error', 'echo one\n\nif )\n', 2],
+  ])(
+    'given a prelude of several lines and %s in the third line of the body, then the shell says line 3',
+    async (_, body, code) => {
+      await using started = await startTestContainer({ shell });
+      const prelude = "export TEXT='of\ntwo lines'\nexport OTHER=x\nset -e";
+      const outcome = await started.container.run({ prelude, body }, KEEP);
+      expect(outcome).toMatchObject({ kind: 'exited', code });
+      expect(stdoutOf(outcome)).toBe('one\n');
+      expect(outcome).toHaveProperty(
+        'stderr.bytes',
+        expect.toSatisfy(stderr => /\.script: (line )?3:/.test(String(stderr))),
+      );
+    },
+  );
+
+  test.each([
     ['KILL', 137],
     ['TERM', 143],
     ['SEGV', 139],

@@ -111,8 +111,8 @@ export async function openStepContainer(options: StepContainerOptions): Promise<
   }
 
   async function runScript(script: Script, runOptions: RunOptions): Promise<ScriptOutcome> {
-    const bytes = encodeScript(script);
-    if (typeof bytes === 'string') return neverStarted('invalidScript', bytes);
+    const encoded = encodeScript(script);
+    if (typeof encoded === 'string') return neverStarted('invalidScript', encoded);
     if (ready === undefined) return neverStarted('notReady', `container ${name} has not said hello yet`);
     if (places >= maxParallelRuns) {
       return neverStarted('tooManyRuns', `${places} scripts run in container ${name} already, and no more may`);
@@ -126,7 +126,7 @@ export async function openStepContainer(options: StepContainerOptions): Promise<
       const run = startRun(
         { channel, mask, logStallMs, sweep: () => sweep().catch(() => false) },
         slot,
-        bytes,
+        encoded,
         runOptions,
       );
       runs.add(run);

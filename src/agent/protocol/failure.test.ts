@@ -69,7 +69,7 @@ describe.each(SHELLS)('what goes wrong in %s', shell => {
 
   test('given a second hello, then the container counts as tampered with', async () => {
     await using started = await startTestContainer({ shell });
-    await started.container.run({ body: 'echo "hello 1 2 setsid" >"${0%/*}/result"; sleep 100' });
+    await started.container.run({ body: 'echo "hello 2 2 setsid" >"${0%/*}/result"; sleep 100' });
     expect(await started.container.ended).toEqual({ kind: 'violation', detail: 'it said hello twice' });
   });
 

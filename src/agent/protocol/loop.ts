@@ -4,7 +4,7 @@
  */
 
 /** The version that the loop announces in `hello`. Raised when an order, a report or the directory's layout changes. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** The directory inside the io directory that holds the FIFOs. It appears by a rename, when everything in it is ready. */
 export const CHANNEL_DIRECTORY = 'channel';
@@ -58,11 +58,13 @@ echo "hello ${PROTOCOL_VERSION} $tako_self $tako_setsid" >&9
 while read -r tako_order tako_1 tako_2 <&7; do
   case $tako_order in
   # run N: a supervisor starts a shell, waits for it, kills what is left of its group and reports the code. The shell reports its
-  # PID before it reads the script: so it leads its group by then, and a script cannot be faster than the report.
+  # PID before it reads the script: so it leads its group by then, and a script cannot be faster than the report. What stands
+  # before the script has a file of its own: shells count lines by the file, and a message is to name the script's own line.
   run)
     (
       exec 7<&- 9>"$tako_io/$tako_1.state" || exit
-      $tako_setsid $tako_env "$2" -c 'echo "started ${'${$}'}" >&9; exec 9>&-; . "$0"' "$tako_io/$tako_1.script" \
+      $tako_setsid $tako_env "$2" -c 'echo "started ${'${$}'}" >&9; exec 9>&-; [ ! -e "${'${0%script}'}prelude" ] || . "${'${0%script}'}prelude"; . "$0"' \
+        "$tako_io/$tako_1.script" \
         </dev/null >"$tako_io/$tako_1.stdout" 2>"$tako_io/$tako_1.stderr" &
       tako_pid=$!
       wait "$tako_pid"

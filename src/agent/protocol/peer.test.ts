@@ -7,16 +7,16 @@ import { eventually, prepareContainer } from './testing.ts';
 describe('a loop that does what ours does not', () => {
   test('given it speaks another version, then hello rejects and says who has to change', async () => {
     await using peer = await startPeer();
-    peer.say('hello 2 1 setsid');
+    peer.say('hello 1 1 setsid');
     await expect(peer.container.hello()).rejects.toThrow(
-      /speaks version 2 .* this agent speaks version 1: the operator and the agent's image must be of one release/,
+      /speaks version 1 .* this agent speaks version 2: the operator and the agent's image must be of one release/,
     );
   });
 
   test.each([
     ['a line that is no report', 'welcome'],
     ['a line without an end', 'x'.repeat(200_000)],
-    ['a PID that is none', 'hello 1 0 setsid'],
+    ['a PID that is none', 'hello 2 0 setsid'],
     ['binary data', '\0\xff\xfe'],
   ])('given %s, then the channel ends with a violation', async (_what, line) => {
     await using peer = await startPeer();
@@ -26,13 +26,13 @@ describe('a loop that does what ours does not', () => {
 
   test('given answers that nobody asked for, then they change nothing', async () => {
     await using peer = await startPeer();
-    peer.say('pong\nswept\nlog\nhello 1 1 setsid');
-    expect(await peer.container.hello()).toEqual({ version: 1, pid: 1, setsid: true });
+    peer.say('pong\nswept\nlog\nhello 2 1 setsid');
+    expect(await peer.container.hello()).toEqual({ version: 2, pid: 1, setsid: true });
   });
 
   test('given a supervisor that ends before it has started the script, then none could be started', async () => {
     await using peer = await startPeer();
-    peer.say('hello 1 2 setsid');
+    peer.say('hello 2 2 setsid');
     await peer.container.hello();
     const outcome = peer.container.run({ body: ':' });
     await peer.heard('run 1\n');
@@ -55,7 +55,7 @@ describe('a loop that does what ours does not', () => {
     ['half a line', 'started 7\nexit 0', 'supervisorLost'],
   ])('given a supervisor that reports %s, then the run is lost', async (_what, reports, kind) => {
     await using peer = await startPeer();
-    peer.say('hello 1 2 setsid');
+    peer.say('hello 2 2 setsid');
     await peer.container.hello();
     const outcome = peer.container.run({ body: ':' });
     await peer.heard('run 1\n');
@@ -69,7 +69,7 @@ describe('a loop that does what ours does not', () => {
 
   test('given a supervisor that reports the exit and stays, then it is killed before the loop waits for it', async () => {
     await using peer = await startPeer();
-    peer.say('hello 1 2 setsid');
+    peer.say('hello 2 2 setsid');
     await peer.container.hello();
     const outcome = peer.container.run({ body: ':' });
     await peer.heard('run 1\n');
@@ -83,7 +83,7 @@ describe('a loop that does what ours does not', () => {
 
   test('given the container ends while a lost run is looked into, then it is the container that died', async () => {
     await using peer = await startPeer();
-    peer.say('hello 1 2 setsid');
+    peer.say('hello 2 2 setsid');
     await peer.container.hello();
     const outcome = peer.container.run({ body: ':' });
     await peer.heard('run 1\n');

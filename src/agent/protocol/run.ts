@@ -5,6 +5,7 @@ import { createMailbox } from './mailbox.ts';
 import type { Mask } from './mask.ts';
 import type { NeverStartedReason, ScriptOutcome, ScriptOutput } from './outcome.ts';
 import { type Output, openOutput, type StreamName } from './output.ts';
+import type { EncodedScript } from './script.ts';
 import type { Slot } from './slots.ts';
 import { watchState } from './state.ts';
 import { type Ending, type RunEvent, supervise, waitForStart, waitForSupervisorEnd } from './supervise.ts';
@@ -59,7 +60,7 @@ const DEAD_DRAIN_MS = 50;
 /** The same after a sweep, which may have left much to read. */
 const SWEPT_DRAIN_MS = 5_000;
 
-export function startRun(context: RunContext, slot: Slot, script: Buffer, options: RunOptions): Run {
+export function startRun(context: RunContext, slot: Slot, script: EncodedScript, options: RunOptions): Run {
   const events = createMailbox<RunEvent>();
   return { post: event => events.post(event), outcome: perform() };
 
@@ -146,7 +147,7 @@ interface Streams {
 function openStreams(
   { channel, mask }: RunContext,
   slot: Slot,
-  script: Buffer,
+  script: EncodedScript,
   { log = true, capture = {}, onLine, onData, onMasked }: RunOptions,
   onState: (event: RunEvent) => void,
 ): Streams {
@@ -166,9 +167,8 @@ function openStreams(
     return output;
   };
   try {
-    writeFileSync(slot.script, script, { flag: 'wx', mode: 0o640 });
-    // Whatever the umask made of it.
-    chmodSync(slot.script, 0o640);
+    if (script.prelude !== undefined) writeScript(slot.prelude, script.prelude);
+    writeScript(slot.script, script.body);
     const stdout = open('stdout', capture.stdoutBytes);
     const stderr = open('stderr', capture.stderrBytes);
     undo.push(watchState(slot.state, onState));
@@ -189,8 +189,14 @@ function openStreams(
   }
 }
 
+function writeScript(path: string, content: Buffer): void {
+  writeFileSync(path, content, { flag: 'wx', mode: 0o640 });
+  // Whatever the umask made of it.
+  chmodSync(path, 0o640);
+}
+
 function removeFiles(slot: Slot): void {
-  for (const path of [slot.script, slot.state, slot.stdout, slot.stderr]) {
+  for (const path of [slot.prelude, slot.script, slot.state, slot.stdout, slot.stderr]) {
     try {
       unlinkSync(path);
     } catch {

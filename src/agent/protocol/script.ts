@@ -5,15 +5,24 @@ const MAX_SCRIPT_BYTES = 1_048_576;
 export interface Script {
   /** POSIX shell. It runs with the container's environment and working directory, and with nothing on stdin. */
   body: string;
-  /** Shell text that stands before the body: assignments, `export`, `cd`, `set -e`. */
+  /** Shell text that runs before the body, in the same shell: assignments, `export`, `cd`, `set -e`. */
   prelude?: string;
 }
 
-/** The script's file, or in words why there cannot be one. */
-export function encodeScript({ body, prelude }: Script): Buffer | string {
-  const text = prelude === undefined || prelude === '' ? `${body}\n` : `${prelude}\n${body}\n`;
-  if (text.includes('\0')) return 'it contains a NUL character, which no shell can read';
-  const bytes = Buffer.from(text);
-  if (bytes.length <= MAX_SCRIPT_BYTES) return bytes;
-  return `it has ${bytes.length} bytes with all its values, more than ${MAX_SCRIPT_BYTES}: pass large data in a file`;
+/** What a script's files hold. The prelude has a file of its own, so that shells count the lines of the body alone. */
+export interface EncodedScript {
+  readonly body: Buffer;
+  readonly prelude?: Buffer;
+}
+
+/** The script's files, or in words why there cannot be any. */
+export function encodeScript({ body, prelude = '' }: Script): EncodedScript | string {
+  if (body.includes('\0') || prelude.includes('\0')) return 'it contains a NUL character, which no shell can read';
+  const encoded = {
+    body: Buffer.from(`${body}\n`),
+    ...(prelude !== '' && { prelude: Buffer.from(`${prelude}\n`) }),
+  };
+  const bytes = encoded.body.length + (encoded.prelude?.length ?? 0);
+  if (bytes <= MAX_SCRIPT_BYTES) return encoded;
+  return `it has ${bytes} bytes with all its values, more than ${MAX_SCRIPT_BYTES}: pass large data in a file`;
 }

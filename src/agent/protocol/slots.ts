@@ -4,7 +4,9 @@ import { makeFifos } from './fifo.ts';
 /** The files of one run. Used once: a process that a run left behind can never reach into a later one. */
 export interface Slot {
   readonly run: number;
-  /** A regular file, made by the run. */
+  /** A regular file, made by a run whose script has a prelude. */
+  readonly prelude: string;
+  /** A regular file, made by the run: the script's body. */
   readonly script: string;
   readonly state: string;
   readonly stdout: string;
@@ -52,6 +54,7 @@ export function createSlotPool(directory: string, batch: number): SlotPool {
       if (made - run < batch / 2) refill().catch(() => undefined);
       return {
         run,
+        prelude: join(directory, `${run}.prelude`),
         script: join(directory, `${run}.script`),
         state: join(directory, `${run}.state`),
         stdout: join(directory, `${run}.stdout`),
