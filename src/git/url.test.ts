@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GitError } from './errors.ts';
 import { rejectionOf } from './testing/rejection.ts';
-import { checkGitUrl, isSlug, parseGitUrl } from './url.ts';
+import { checkGitUrl, type GitUrlPolicy, isSlug, parseGitUrl } from './url.ts';
 
 function codeOf(action: () => unknown): string {
   try {
@@ -185,6 +185,15 @@ describe('checkGitUrl', () => {
     await expect(checkGitUrl('ssh://host/a/b', {})).resolves.toMatchObject({ host: 'host' });
     expect((await rejectionOf(checkGitUrl('http://host/a/b', {}))).code).toBe('UrlNotAllowed');
     expect((await rejectionOf(checkGitUrl(`file://${root}/acme/repo.git`, {}))).code).toBe('UrlNotAllowed');
+  });
+
+  test('given a URL that a setting does not allow, then the message names the setting', async () => {
+    const messageOf = async (url: string, policy: GitUrlPolicy) =>
+      (await rejectionOf(checkGitUrl(url, policy))).message;
+
+    expect(await messageOf('http://host/a/b', {})).toContain('TAKO_GIT_SCHEMES');
+    expect(await messageOf('https://host/a/b', { hosts: ['git.example.com'] })).toContain('TAKO_GIT_HOSTS');
+    expect(await messageOf('file:///a/b', { schemes: ['file'] })).toContain('TAKO_GIT_FILE_ROOT');
   });
 
   test('given an empty list of hosts, then none is allowed', async () => {

@@ -160,14 +160,14 @@ export async function checkGitUrl(text: string, policy: GitUrlPolicy): Promise<G
   if (!schemes.includes(url.scheme)) {
     throw new GitError(
       'UrlNotAllowed',
-      `${url.scheme}:// repositories are not allowed here: use one of ${schemes.join(', ')}, or have the operator's settings changed`,
+      `${url.scheme}:// repositories are not allowed here: use one of ${schemes.join(', ')}, or have the administrator of Tako add it to TAKO_GIT_SCHEMES of the operator`,
     );
   }
   if (url.scheme === 'file') return belowRoot(url, policy.fileRoot);
   if (policy.hosts && !policy.hosts.some(pattern => matchesHost(pattern, url))) {
     throw new GitError(
       'UrlNotAllowed',
-      `the Git host ${url.host} is not one of those that this operator allows (${policy.hosts.join(', ') || 'none'}): use one of them, or have the operator's settings changed`,
+      `the Git host ${url.host} is not one of those that this operator allows (${policy.hosts.join(', ') || 'none'}): use one of them, or have the administrator of Tako add it to TAKO_GIT_HOSTS of the operator`,
     );
   }
   return url;
@@ -189,7 +189,10 @@ function splitPort(host: string): [name: string, port: string | undefined] {
 
 async function belowRoot(url: GitUrl, fileRoot: string | undefined): Promise<GitUrl> {
   if (fileRoot === undefined) {
-    throw new GitError('UrlNotAllowed', 'file:// repositories are not allowed here: the operator has no file root');
+    throw new GitError(
+      'UrlNotAllowed',
+      'file:// repositories are not allowed here: TAKO_GIT_FILE_ROOT of the operator names no directory for them',
+    );
   }
   const root = await realpath(fileRoot).catch((cause: unknown) => {
     throw new GitError('UrlNotAllowed', `the operator's root for file:// repositories cannot be read: ${fileRoot}`, {
