@@ -10,16 +10,29 @@ describe('parseRef', () => {
   test.each([
     ['nothing', undefined, { kind: 'default' }],
     ['an empty object', {}, { kind: 'default' }],
-    ['a branch', { branch: 'main' }, { kind: 'names', names: ['refs/heads/main'], shown: 'branch main' }],
-    ['a tag', { tag: 'v1' }, { kind: 'names', names: ['refs/tags/v1'], shown: 'tag v1' }],
+    [
+      'a branch',
+      { branch: 'main' },
+      { kind: 'names', names: ['refs/heads/main'], shown: 'branch main', field: 'spec.ref' },
+    ],
+    ['a tag', { tag: 'v1' }, { kind: 'names', names: ['refs/tags/v1'], shown: 'tag v1', field: 'spec.ref' }],
     ['a commit', { commit: SHA }, { kind: 'commit', commit: SHA }],
     ['a long commit', { commit: 'b'.repeat(64) }, { kind: 'commit', commit: 'b'.repeat(64) }],
     ['a text that is a commit', SHA, { kind: 'commit', commit: SHA }],
-    ['a full name', 'refs/pull/1/head', { kind: 'names', names: ['refs/pull/1/head'], shown: 'refs/pull/1/head' }],
+    [
+      'a full name',
+      'refs/pull/1/head',
+      { kind: 'names', names: ['refs/pull/1/head'], shown: 'refs/pull/1/head', field: 'spec.workflow.ref' },
+    ],
     [
       'a text',
       'feature/x',
-      { kind: 'names', names: ['refs/tags/feature/x', 'refs/heads/feature/x'], shown: 'branch or tag feature/x' },
+      {
+        kind: 'names',
+        names: ['refs/tags/feature/x', 'refs/heads/feature/x'],
+        shown: 'branch or tag feature/x',
+        field: 'spec.workflow.ref',
+      },
     ],
   ] as const)('given %s, then it is understood', (_, ref, expected) => {
     expect(parseRef(ref)).toEqual(expected);

@@ -9,10 +9,13 @@ export type GitRef =
   | string
   | undefined;
 
+/** The field that a reference stands in, for messages: a repository's has its kind, a run's is a text. */
+type RefField = 'spec.ref' | 'spec.workflow.ref';
+
 /** A GitRef after its check: a commit needs no look-up, names are full and in the order in which they are tried. */
 export type RefQuery =
   | { readonly kind: 'commit'; readonly commit: string }
-  | { readonly kind: 'names'; readonly names: readonly string[]; readonly shown: string }
+  | { readonly kind: 'names'; readonly names: readonly string[]; readonly shown: string; readonly field: RefField }
   | { readonly kind: 'default' };
 
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
@@ -36,10 +39,15 @@ export function parseRef(ref: GitRef): RefQuery {
   if (given.length > 1) throw invalid(given.join(', '), 'give one of branch, tag and commit');
   if (ref.commit !== undefined) return { kind: 'commit', commit: requireCommit(ref.commit) };
   if (ref.tag !== undefined) {
-    return { kind: 'names', names: [`refs/tags/${checkName(ref.tag)}`], shown: `tag ${ref.tag}` };
+    return { kind: 'names', names: [`refs/tags/${checkName(ref.tag)}`], shown: `tag ${ref.tag}`, field: 'spec.ref' };
   }
   if (ref.branch !== undefined) {
-    return { kind: 'names', names: [`refs/heads/${checkName(ref.branch)}`], shown: `branch ${ref.branch}` };
+    return {
+      kind: 'names',
+      names: [`refs/heads/${checkName(ref.branch)}`],
+      shown: `branch ${ref.branch}`,
+      field: 'spec.ref',
+    };
   }
   return { kind: 'default' };
 }
@@ -47,8 +55,9 @@ export function parseRef(ref: GitRef): RefQuery {
 function parseText(text: string): RefQuery {
   if (isCommit(text)) return { kind: 'commit', commit: text };
   const name = checkName(text);
-  if (name.startsWith('refs/')) return { kind: 'names', names: [name], shown: name };
-  return { kind: 'names', names: [`refs/tags/${name}`, `refs/heads/${name}`], shown: `branch or tag ${name}` };
+  const field = 'spec.workflow.ref';
+  if (name.startsWith('refs/')) return { kind: 'names', names: [name], shown: name, field };
+  return { kind: 'names', names: [`refs/tags/${name}`, `refs/heads/${name}`], shown: `branch or tag ${name}`, field };
 }
 
 /** The rules of git-check-ref-format(1) for the part after refs/heads/, and no leading dash. */

@@ -122,6 +122,13 @@ describe('resolveRef', () => {
     },
   );
 
+  test.each([
+    [{ branch: 'none' }, / spec\.ref/],
+    ['none', /spec\.workflow\.ref/],
+  ])('given %j, which is not there, then the message names the field that it comes from', async (ref, field) => {
+    await expect(resolveRef(url, ref)).rejects.toThrow(field);
+  });
+
   test('given an empty repository, then the error says that it has no commit', async () => {
     await createRepository(path.join(root, 'acme/empty.git'));
 

@@ -43,7 +43,7 @@ async function lookUp(session: RemoteSession, query: Exclude<RefQuery, { kind: '
     const commit = commits.get(`${name}^{}`) ?? commits.get(name);
     if (commit !== undefined) return resolved(commit, name, commits);
   }
-  throw new GitError('RefNotFound', `${session.url.href} has no ${query.shown}: correct spec.ref, or push it`);
+  throw new GitError('RefNotFound', `${session.url.href} has no ${query.shown}: correct ${query.field}, or push it`);
 }
 
 async function lookUpDefault(session: RemoteSession): Promise<ResolvedRef> {
