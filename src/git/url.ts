@@ -173,6 +173,15 @@ export async function checkGitUrl(text: string, policy: GitUrlPolicy): Promise<G
   return url;
 }
 
+/** Whether a text can be one of `GitUrlPolicy.hosts`. Any other would match nothing. */
+export function isHostPattern(pattern: string): boolean {
+  if (pattern === '*') return true;
+  const [name, port] = splitPort(pattern.toLowerCase());
+  const plain = name.startsWith('*.') ? name.slice(2) : name;
+  if (!HOST.test(plain) || plain.includes('..')) return false;
+  return port === undefined || port === '*' || (Number(port) >= 1 && Number(port) <= 65_535);
+}
+
 function matchesHost(pattern: string, url: GitUrl): boolean {
   if (pattern === '*') return true;
   const [name, port] = splitPort(url.host);

@@ -80,10 +80,40 @@ describe("the operator's settings", () => {
     ['TAKO_GATEWAY_PORT', '99999', 'TAKO_GATEWAY_PORT'],
     ['TAKO_LEADER_ELECTION', 'yes', 'TAKO_LEADER_ELECTION'],
     ['TAKO_RUN_WORKERS', '0', 'TAKO_RUN_WORKERS'],
-    ['TAKO_API_QPS', 'many', 'TAKO_API_QPS'],
+    ['TAKO_API_QPS', 'many', 'TAKO_API_QPS: expected a number from 1 to 10000, got "many"'],
+    ['TAKO_CONCURRENCY', 'x', 'TAKO_CONCURRENCY: expected a whole number from 0 to 1000000, got "x"'],
+    ['TAKO_CONCURRENCY', '-1.5', 'TAKO_CONCURRENCY: expected a whole number from 0 to 1000000, got "-1.5"'],
+    ['TAKO_WAITING_PODS_SHARE', '2', 'TAKO_WAITING_PODS_SHARE: expected a number from 0 to 1, got "2"'],
+    ['TAKO_LOG_LEVEL', 'loud', 'TAKO_LOG_LEVEL: expected one of debug, info, warn, error, got "loud"'],
+    ['TAKO_LOG_LEVEL', 'x'.repeat(99), `got "${'x'.repeat(40)}…"`],
+    ['TAKO_AGENT_IMAGE', '', 'TAKO_AGENT_IMAGE: it is required, and not set'],
+    [
+      'TAKO_GIT_HOSTS',
+      'github.com,nope/',
+      'TAKO_GIT_HOSTS: expected host, host:port, host:*, *.domain or *, got "nope/"',
+    ],
   ])('given %s=%s, then the message says what is wrong', (name, value, text) => {
     expect(() => readConfig({ ...image, [name]: value })).toThrow(text);
   });
+
+  it('given a value that is wrong in several ways, then it is told once', () => {
+    const read = () => readConfig({ ...image, TAKO_CONCURRENCY: '-1.5' });
+    expect(read).toThrow(/settings: TAKO_CONCURRENCY: [^;]*$/);
+  });
+
+  it.each(['*', 'github.com', 'GitHub.com', '*.example.com:8443', 'localhost:*', '[::1]:22'])(
+    'given the host pattern %s, then it is taken',
+    pattern => {
+      expect(readConfig({ ...image, TAKO_GIT_HOSTS: pattern }).TAKO_GIT_HOSTS).toEqual([pattern]);
+    },
+  );
+
+  it.each(['https://github.com', 'github.com/acme', '*:22', 'git.*.com', 'git@github.com', 'host:99999', 'a..b'])(
+    'given %s, which is no host pattern, then the operator does not start',
+    pattern => {
+      expect(() => readConfig({ ...image, TAKO_GIT_HOSTS: pattern })).toThrow(`got "${pattern}"`);
+    },
+  );
 
   it('given several that are wrong, then all are named at once', () => {
     expect(() => readConfig({ TAKO_HTTP_PORT: 'x', TAKO_LOG_LEVEL: 'loud' })).toThrow(

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { DEFAULT_RUN_OPTIONS } from '../controllers/run/options.ts';
 import { parseQuantity } from '../controllers/run/quantity.ts';
 import { DEFAULT_BREAKER_POLICY } from '../fanout/breaker.ts';
+import { isHostPattern } from '../git/url.ts';
 import { DEFAULT_LOCK_SECONDS, MAX_LOCK_SECONDS } from '../locks/limits.ts';
 import { type DurationBounds, parseDuration } from '../workflow/duration.ts';
 
@@ -19,25 +20,28 @@ function durationVariable(fallbackMs: number, description: string, bounds: Durat
     .describe(description);
 }
 
-/** A variable that holds a list, separated by commas; of `words` when they are given. */
-function listVariable<const Word extends string = string>(
-  fallback: Word[],
-  description: string,
-  words?: readonly Word[],
-) {
+/** What the items of a list may be. */
+interface Items<Word extends string> {
+  /** What is expected, for the message. */
+  readonly expected: string;
+  readonly fits: (item: string) => item is Word;
+}
+
+/** A variable that holds a list, separated by commas. */
+function listVariable<Word extends string = string>(fallback: Word[], description: string, items?: Items<Word>) {
   return z
     .string()
     .transform((text, context): Word[] => {
-      const items = text
+      const given = text
         .split(',')
         .map(item => item.trim())
         .filter((item): item is Word => item !== '');
-      for (const item of items) {
-        if (words?.includes(item) === false) {
-          context.addIssue({ code: 'custom', message: `expected ${words.join(', ')}, got "${item}"` });
+      for (const item of given) {
+        if (items?.fits(item) === false) {
+          context.addIssue({ code: 'custom', message: `expected ${items.expected}, got ${shown(item)}` });
         }
       }
-      return items;
+      return given;
     })
     .default(fallback)
     .describe(description);
@@ -49,18 +53,45 @@ function sizeVariable(description: string) {
     .string()
     .transform((text, context) => {
       if (text === '' || (parseQuantity(text) ?? 0) >= 1) return text;
-      context.addIssue({ code: 'custom', message: `expected a size such as 20Gi, got "${text}"` });
+      context.addIssue({ code: 'custom', message: `expected a size such as 20Gi, got ${shown(text)}` });
       return z.NEVER;
     })
     .default('')
     .describe(description);
 }
 
+/** Longest part of a wrong value in a message, UTF-16 units. */
+const MAX_SHOWN = 40;
+
+/** A wrong value for a message. No setting is a secret; what was put into one by mistake is not told whole. */
+function shown(value: string): string {
+  return JSON.stringify(value.length > MAX_SHOWN ? `${value.slice(0, MAX_SHOWN)}…` : value);
+}
+
 const SCHEMES = ['https', 'http', 'ssh', 'file'] as const;
+type Scheme = (typeof SCHEMES)[number];
+const schemes: Items<Scheme> = {
+  expected: SCHEMES.join(', '),
+  fits: (item): item is Scheme => (SCHEMES as readonly string[]).includes(item),
+};
+
+const hosts: Items<string> = {
+  expected: 'host, host:port, host:*, *.domain or *',
+  fits: (item): item is string => isHostPattern(item),
+};
 
 /** A variable that holds a whole number from `min` to `max`. */
-const numberVariable = (min: number, max: number, fallback: number, description: string) =>
-  z.coerce.number().int().min(min).max(max).default(fallback).describe(description);
+function numberVariable(min: number, max: number, fallback: number, description: string) {
+  const error = `expected a whole number from ${min} to ${max}`;
+  const number = z.coerce.number({ error }).int({ error }).min(min, { error }).max(max, { error });
+  return number.default(fallback).describe(description);
+}
+
+/** A variable that holds a number from `min` to `max`. */
+function fractionVariable(min: number, max: number, fallback: number, description: string) {
+  const error = `expected a number from ${min} to ${max}`;
+  return z.coerce.number({ error }).min(min, { error }).max(max, { error }).default(fallback).describe(description);
+}
 
 const port = (fallback: number, description: string) => numberVariable(0, 65_535, fallback, description);
 
@@ -68,8 +99,7 @@ const port = (fallback: number, description: string) => numberVariable(0, 65_535
 const limitVariable = (fallback: number, description: string) => numberVariable(0, 1_000_000, fallback, description);
 
 /** A variable that holds how many requests a second there may be on average. */
-const rateVariable = (fallback: number, description: string) =>
-  z.coerce.number().min(1).max(10_000).default(fallback).describe(description);
+const rateVariable = (fallback: number, description: string) => fractionVariable(1, 10_000, fallback, description);
 
 /** The operator's settings, all by environment variables. docs/reference/configuration.md is generated from this. */
 export const configSchema = z.object({
@@ -101,11 +131,12 @@ export const configSchema = z.object({
   TAKO_GIT_SCHEMES: listVariable(
     ['https', 'ssh'],
     'URL schemes that repositories may have, of https, http, ssh and file.',
-    SCHEMES,
+    schemes,
   ),
   TAKO_GIT_HOSTS: listVariable(
     [],
     'Git hosts that repositories may be on, such as github.com,*.example.com. Empty: any.',
+    hosts,
   ),
   TAKO_GIT_FILE_ROOT: z
     .string()
@@ -170,14 +201,12 @@ export const configSchema = z.object({
     0,
     'The same for each TakoRepository that has no spec.concurrencyLimit. 0: no limit.',
   ),
-  TAKO_WAITING_PODS_SHARE: z.coerce
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.25)
-    .describe(
-      'Runs with a fan-out that waits before the last step keep their Pod: at most this part of the Pods of their namespace.',
-    ),
+  TAKO_WAITING_PODS_SHARE: fractionVariable(
+    0,
+    1,
+    0.25,
+    'Runs with a fan-out that waits before the last step keep their Pod: at most this part of the Pods of their namespace.',
+  ),
   TAKO_WAITING_PODS_MIN: numberVariable(1, 10_000, 4, 'As many such runs a namespace may always have.'),
   TAKO_CACHE_SIZE: sizeVariable(
     'Size of the volume that each namespace gets for its cache of repositories, such as 20Gi. Empty: no cache.',
@@ -229,6 +258,24 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   );
   const parsed = configSchema.safeParse(given);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`);
-  throw new ConfigError(`the operator cannot start with these settings: ${problems.join('; ')}`);
+  const problems = new Set(
+    parsed.error.issues.map(issue => {
+      const name = issue.path.join('.');
+      return `${name}: ${problemOf(issue, given[name])}`;
+    }),
+  );
+  throw new ConfigError(`the operator cannot start with these settings: ${[...problems].join('; ')}`);
+}
+
+/** What is wrong with a variable, and its value. */
+function problemOf(issue: z.core.$ZodIssue, value: string | undefined): string {
+  if (value === undefined) return 'it is required, and not set';
+  switch (issue.code) {
+    case 'custom':
+      return issue.message;
+    case 'invalid_value':
+      return `expected one of ${issue.values.join(', ')}, got ${shown(value)}`;
+    default:
+      return `${issue.message}, got ${shown(value)}`;
+  }
 }

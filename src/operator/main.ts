@@ -2,6 +2,7 @@
 import 'reflect-metadata';
 import { pino } from 'pino';
 import { ConfigError, readConfig } from './config.ts';
+import { mistypedSettings } from './mistyped.ts';
 import { createOperator } from './operator.ts';
 
 /** What a Kubernetes Pod is given to end by default, less a reserve for the process itself. Milliseconds. */
@@ -10,6 +11,7 @@ const DRAIN_MS = 27_000;
 try {
   const config = readConfig(process.env);
   const logger = pino({ level: config.TAKO_LOG_LEVEL, base: { replica: config.POD_NAME } });
+  for (const warning of mistypedSettings(process.env)) logger.warn(warning);
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.once(name, () => {

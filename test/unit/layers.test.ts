@@ -41,7 +41,12 @@ const ARROWS: Readonly<Record<string, readonly Arrow[]>> = {
     { to: 'gateway', why: 'puts the gateway together' },
     { to: 'evaluator', why: 'starts the thread that controllers evaluate filters in', from: ['operator/operator.ts'] },
     { to: 'fanout', why: 'keeps the index of subscribers, and the deadline of runs for the gateway' },
-    { to: 'workflow', why: 'durations in settings', only: ['workflow/duration.ts'] },
+    {
+      to: 'workflow',
+      why: 'durations in settings, and names that were mistyped',
+      only: ['workflow/duration.ts', 'workflow/nearest.ts'],
+    },
+    { to: 'git', why: 'what is a pattern of hosts', from: ['operator/config.ts'], only: ['git/url.ts'] },
     { to: 'locks', why: 'the keeper of the locks that the gateway gives out, and its metrics' },
     { to: 'queue', why: 'metrics of the queue', only: ['queue/queue.ts'], typesOnly: true },
     { to: 'api', why: 'which kinds to watch; the reference of both' },
