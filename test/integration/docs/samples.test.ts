@@ -44,7 +44,7 @@ describe('manifests/samples', () => {
     expect(containers[0].env).toEqual(
       expect.arrayContaining([
         { name: 'TAKO_AGENT_IMAGE', value: image },
-        { name: 'TAKO_GIT_HOSTS', value: 'git.example.com,*.github.com' },
+        { name: 'TAKO_GIT_HOSTS', value: 'git.example.com,github.com' },
         { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
       ]),
     );
