@@ -120,6 +120,10 @@ export const takoRepositorySpecSchema = z
       .meta(
         rules(
           {
+            rule: "!self.matches('^[^/]+@[^/]+:')",
+            message: 'write an address as ssh takes it, git@host:path, as a url: ssh://git@host/path',
+          },
+          {
             rule: "!self.matches('^https?://[^/]*@')",
             message: 'no credentials in the url: put them into a Secret and name it in secretRef',
           },

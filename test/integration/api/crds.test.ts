@@ -177,6 +177,7 @@ describe('TakoRepository on the API server', () => {
       { url: 'https://git.example.com/a%00b' },
       'the url may not contain encoded slashes, dots or NUL',
     ],
+    ['an address as ssh takes it', { url: 'git@git.example.com:acme/core-lib.git' }, 'ssh://git@host/path'],
     ['another scheme', { url: 'ext::sh -c true' }, 'spec.url'],
     ['an absolute path', { url, path: '/etc/passwd' }, 'spec.path'],
     ['a path with ..', { url, path: 'a/../../b' }, 'the path may not contain "." or ".." segments'],
