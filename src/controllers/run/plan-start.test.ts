@@ -213,6 +213,16 @@ describe('a workflow run that cannot start', () => {
     });
   });
 
+  it.each([
+    ['a run', {}, 'annotate the run with tako.dev/retry-at, or create a new run'],
+    ['a run of a tree', { parent: inTree }, 'annotate the root of its tree with tako.dev/retry-at'],
+  ])('given %s that gives up, then it says so, and how it is taken up again', (_, of, how) => {
+    const run = workflowRun(of);
+    const late = plan({ run, preparation: unknown, now: CREATED + settings.repositoryTimeoutMs });
+    expect(late.verdict?.message).toMatch(/^there is no TakoRepository; the run gave up after 1m30s: once that/);
+    expect(late.verdict?.message).toContain(how);
+  });
+
   it('given a check that failed for good, then it fails at once', () => {
     const preparation: Preparation = {
       kind: 'failed',

@@ -1,5 +1,6 @@
 import { toTimestamp } from '../../api/timestamp.ts';
 import { countedFrom } from '../../fanout/deadline.ts';
+import { formatDuration } from '../../workflow/duration.ts';
 import { isCopyOfCache } from '../cache/claim.ts';
 import type { Action, Decision } from './decision.ts';
 import { NOTHING } from './decision.ts';
@@ -58,7 +59,10 @@ export function planStart(observation: WorkflowObservation): Decision {
       return end(observation, 'Failed', 'execution_failed', preparation.reason, preparation.message);
     case 'waiting': {
       const left = sinceMs(observation) + options.repositoryTimeoutMs - now;
-      if (left <= 0) return end(observation, 'Failed', 'execution_failed', preparation.reason, preparation.message);
+      if (left <= 0) {
+        const message = gaveUp(run, options.repositoryTimeoutMs, preparation.message);
+        return end(observation, 'Failed', 'execution_failed', preparation.reason, message);
+      }
       return {
         ...hold(observation, 'Pending', preparation.reason, preparation.message, true),
         requeueAfterMs: Math.min(left, LOOK_AGAIN_MS),
@@ -94,6 +98,12 @@ function nextAttempt({ status }: LiveRun): number {
 function whatStarts(run: LiveRun): string {
   const number = nextAttempt(run);
   return number === 1 ? 'the run' : `attempt ${number}`;
+}
+
+/** What a run says that no longer waits for its repository: what was missing, and how it is taken up again. */
+function gaveUp({ spec }: LiveRun, waitedMs: number, missing: string): string {
+  const annotated = spec.parent === undefined ? 'annotate the run' : 'annotate the root of its tree';
+  return `${missing}; the run gave up after ${formatDuration(waitedMs)}: once that is put right, ${annotated} with tako.dev/retry-at, or create a new run`;
 }
 
 function endDryRun(observation: WorkflowObservation, prepared: PreparedWorkflow): Decision {
