@@ -23,7 +23,7 @@ describe.concurrent('a Pod that cannot start', () => {
       phase: 'Failed',
       errorType: 'execution_failed',
       reason: 'ImagePullBackOff',
-      message: expect.stringMatching(/step-0 cannot be pulled: check its name and imagePullSecrets/),
+      message: expect.stringMatching(/step-0 cannot be pulled: check its name and spec\.runTemplate\.imagePullSecrets/),
     });
     await run.noPod();
   });

@@ -1,6 +1,6 @@
 import { AGENT_CONTAINER } from '../../agent/contract.ts';
 import type { ObservedPod } from './observed.ts';
-import { clip } from './status.ts';
+import { clipMiddle } from './status.ts';
 
 /** Why a container does not run, or did not end well, as the kubelet tells it. */
 export interface ContainerProblem {
@@ -13,6 +13,9 @@ export interface ContainerProblem {
   /** Waiting longer cannot help. */
   readonly fatal: boolean;
 }
+
+/** Longest part of the kubelet's words in a message, UTF-16 units: an error of containerd that wraps four others has some 400. */
+const MAX_DETAIL = 400;
 
 type ContainerStatus = NonNullable<NonNullable<ObservedPod['status']>['containerStatuses']>[number];
 
@@ -31,7 +34,7 @@ export function startProblem(status: ContainerStatus): ContainerProblem | undefi
   const { waiting, terminated } = status.state ?? {};
   const reason = waiting?.reason ?? terminated?.reason;
   if (reason === undefined) return undefined;
-  const detail = clip(waiting?.message ?? terminated?.message ?? '', 300);
+  const detail = clipMiddle(waiting?.message ?? terminated?.message ?? '', MAX_DETAIL);
   const problem = (message: string, fatal: boolean, word = reason): ContainerProblem => ({
     container: status.name,
     reason: word,
@@ -76,7 +79,7 @@ export function endCause(status: ContainerStatus): ContainerProblem | undefined 
     };
   }
   if (isAgent(status) || terminated.exitCode === 0 || startProblem(status) !== undefined) return undefined;
-  const detail = clip(terminated.message ?? '', 300);
+  const detail = clipMiddle(terminated.message ?? '', MAX_DETAIL);
   const message = `container ${name} ended with exit code ${terminated.exitCode}`;
   return {
     container: name,
@@ -87,7 +90,9 @@ export function endCause(status: ContainerStatus): ContainerProblem | undefined 
 }
 
 function pullMessage(status: ContainerStatus): string {
-  const advice = isAgent(status) ? whoseImage(status) : 'check its name and imagePullSecrets';
+  const advice = isAgent(status)
+    ? whoseImage(status)
+    : 'check its name and spec.runTemplate.imagePullSecrets of the TakoRepository';
   return `image ${status.image} of container ${status.name} cannot be pulled: ${advice}`;
 }
 

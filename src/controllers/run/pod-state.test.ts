@@ -48,7 +48,7 @@ describe('state of a Pod', () => {
     [
       'image',
       waiting('ErrImagePull'),
-      'image step-0:1 of container step-0 cannot be pulled: check its name and imagePullSecrets',
+      'image step-0:1 of container step-0 cannot be pulled: check its name and spec.runTemplate.imagePullSecrets of the TakoRepository',
     ],
     ['image name', waiting('InvalidImageName'), '"step-0:1" is not a valid image name: correct image in tako.yml'],
     [
@@ -61,6 +61,16 @@ describe('state of a Pod', () => {
   ])('given a step container with a bad %s, then the message says what to do', (_, container, text) => {
     const found = state({ containers: { agent: running, 'step-0': container } });
     expect(found.kind === 'running' && found.problem?.message).toContain(text);
+  });
+
+  it('given an image error that wraps many others, then the cause at its end is told, and what began it', () => {
+    const cause = 'dial tcp: lookup registry.example.com: no such host';
+    const text = `failed to pull and unpack image: ${'failed to resolve reference: '.repeat(30)}${cause}`;
+    const found = state({ containers: { agent: running, 'step-0': waiting('ErrImagePull', text) } });
+    const message = found.kind === 'running' ? found.problem?.message : undefined;
+    expect(message).toContain('(failed to pull and unpack image');
+    expect(message).toContain(`${cause})`);
+    expect(message?.length).toBeLessThan(600);
   });
 
   it.each([

@@ -20,6 +20,14 @@ export function clip(text: string, max: number): string {
   return `${head.isWellFormed() ? head : head.slice(0, -1)}…`;
 }
 
+/** The same, but cut in the middle: of errors that wrap others the cause stands at the end. */
+export function clipMiddle(text: string, max: number): string {
+  if (text.length <= max) return text;
+  const head = clip(text, Math.ceil(max / 4));
+  const tail = text.slice(text.length - (max - head.length));
+  return head + (tail.isWellFormed() ? tail : tail.slice(1));
+}
+
 /**
  * A copy without lone surrogates, and without members that are undefined. The API server stores the ones as U+FFFD and never sees the
  * others, so a status that has one would differ from what is read back and be written again and again.
