@@ -119,6 +119,9 @@ describe('eventCompletion', () => {
     expect(eventCompletion(eventRun([], { skippedCount: 3 }))).toMatchObject({
       message: expect.stringContaining('none of 3 subscriptions matched'),
     });
+    expect(eventCompletion(eventRun([], { skippedCount: 1 }))).toMatchObject({
+      message: expect.stringContaining('the one subscription to it did not match'),
+    });
   });
 
   it.each<[(Phase | undefined)[], string]>([

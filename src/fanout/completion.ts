@@ -238,7 +238,7 @@ function emittedMessage(run: EventRunState): string {
   if (run.shared !== undefined && run.shared.summary.total > 0)
     return `${type} of ${source} started nothing that another event of the tree had not started`;
   if (skippedCount === 0) return `no repository listens to ${type} of ${source}`;
-  return `${type} of ${source} started nothing: none of ${skippedCount} subscriptions matched, see status.fanOut.skipped`;
+  return `${type} of ${source} started nothing: ${skippedCount === 1 ? 'the one subscription to it did not match' : `none of ${skippedCount} subscriptions matched`}, see status.fanOut.skipped`;
 }
 
 function successMessage(summary: ChildrenSummary, shared: SharedRuns): string {

@@ -23,6 +23,15 @@ describe('a run in the queue', () => {
     expect(decision.status?.queuedTime).toBe(at(1_000));
   });
 
+  it.each<[HeldReason, string]>([
+    ['RepositoryLimit', 'has 1 run at once'],
+    ['WaitingPodsLimit', 'has 1 such run at once'],
+    ['OperatorLimit', 'has 1 run at once'],
+  ])('given %s of one, then it speaks of one', (reason, text) => {
+    const decision = planQueued(workflowObservation(), { reason, limit: 1 }, DEADLINE);
+    expect(decision.verdict?.message).toContain(text);
+  });
+
   it('given the same reason again, then its message stays as it is, whatever the number in it', () => {
     const ready = {
       type: 'Ready',
@@ -46,7 +55,7 @@ describe('a run in the queue', () => {
       verdict: {
         phase: 'TimedOut',
         reason: 'QueueTimeout',
-        message: expect.stringContaining('it waited 5m for its turn (spec.queueTimeout): waiting for its turn'),
+        message: expect.stringContaining('it waited 5m for its turn (spec.queueTimeout): the fan-out runs 3'),
       },
       status: { errorType: 'timeout', timeoutExceeded: true },
     });

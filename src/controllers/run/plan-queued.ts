@@ -16,7 +16,7 @@ export function planQueued(observation: WorkflowObservation, held: Held, deadlin
   const giveUpMs = sinceMs + milliseconds(limit, Number.POSITIVE_INFINITY);
   const message = words(held, observation);
   if (now >= giveUpMs) {
-    const late = `it waited ${limit} for its turn (spec.queueTimeout): ${message}`;
+    const late = `it waited ${limit} for its turn (spec.queueTimeout): ${message.replace(TURN, '')}`;
     return end(observation, 'TimedOut', 'timeout', 'QueueTimeout', late, { timeoutExceeded: true });
   }
   return {
@@ -36,21 +36,24 @@ function sameWords({ status }: LiveRun, { reason }: Held): string | undefined {
   return status?.phase === 'Queued' && before?.reason === reason ? status.message : undefined;
 }
 
+const TURN = 'waiting for its turn: ';
+
 function words({ reason, limit, message }: Held, { run, suspendedBy }: WorkflowObservation): string {
+  const runs = `${limit} ${limit === 1 ? 'run' : 'runs'}`;
   switch (reason) {
     case 'Suspended':
       return `queued while ${suspendedBy ?? 'a run above'} is suspended: it starts when that one goes on and its turn comes`;
     case 'ConcurrencyLimit':
-      return `waiting for its turn: the fan-out runs ${limit} of its children at once (spec.concurrencyLimit of the run above)`;
+      return `${TURN}the fan-out runs ${limit} of its children at once (spec.concurrencyLimit of the run above)`;
     case 'RepositoryLimit':
-      return `waiting for its turn: TakoRepository ${run.spec.workflow?.repositoryRef.name} has ${limit} runs at once (its spec.concurrencyLimit, or TAKO_REPOSITORY_CONCURRENCY of the operator)`;
+      return `${TURN}TakoRepository ${run.spec.workflow?.repositoryRef.name} has ${runs} at once (its spec.concurrencyLimit, or TAKO_REPOSITORY_CONCURRENCY of the operator)`;
     case 'WaitingPodsLimit':
-      return `waiting for its turn: a fan-out of it keeps its Pod while its children run, and the namespace has ${limit} such runs at once (TAKO_WAITING_PODS_SHARE and TAKO_WAITING_PODS_MIN of the operator); a fan-out that is the last step keeps none`;
+      return `${TURN}a fan-out of it keeps its Pod while its children run, and the namespace has ${limit} such ${limit === 1 ? 'run' : 'runs'} at once (TAKO_WAITING_PODS_SHARE and TAKO_WAITING_PODS_MIN of the operator); a fan-out that is the last step keeps none`;
     case 'QuotaExceeded':
       return message ?? 'waiting for room in the namespace: a ResourceQuota is used up';
     case 'NamespaceLimit':
-      return `waiting for its turn: the namespace has ${limit} runs at once (TAKO_NAMESPACE_CONCURRENCY of the operator)`;
+      return `${TURN}the namespace has ${runs} at once (TAKO_NAMESPACE_CONCURRENCY of the operator)`;
     case 'OperatorLimit':
-      return `waiting for its turn: the operator has ${limit} runs at once (TAKO_CONCURRENCY)`;
+      return `${TURN}the operator has ${runs} at once (TAKO_CONCURRENCY)`;
   }
 }

@@ -21,7 +21,7 @@ describe('the queue of runs', () => {
       ['Queued', true],
       ['Queued', true],
     ]);
-    expect(queued()[0]?.status?.message).toContain('TakoRepository app has 1 runs at once');
+    expect(queued()[0]?.status?.message).toContain('TakoRepository app has 1 run at once');
     // Who has the place may have no Pod yet.
     await until('a Pod', async () => (await world.pods()).length > 0, LONG);
     expect(await world.pods()).toHaveLength(1);
