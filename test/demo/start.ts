@@ -9,6 +9,7 @@ import {
   restrictedNamespace,
 } from './install.ts';
 import { createProgress } from './progress.ts';
+import { reportLines } from './report.ts';
 import { CORE_LIB_TAG, demoRepositories, REPOSITORIES } from './repositories.ts';
 import { buildTree, isFinished, type LiveRun, renderTree } from './tree.ts';
 
@@ -139,32 +140,17 @@ async function checkVersion(cluster: DemoCluster, runs: readonly LiveRun[]): Pro
 }
 
 function report(cluster: DemoCluster, root: LiveRun, runs: readonly LiveRun[]): void {
-  const { status } = root;
-  const tree = buildTree(root, runs, Date.now());
-  const errors = (status?.detailedErrors ?? []).map(({ repository, errorType, errorMessage }) => ({
-    repository,
-    errorType,
-    message: errorMessage,
-  }));
   if (values.json) {
-    const { phase, runId, childrenSummary, treeSummary } = status ?? {};
+    const { phase, runId, childrenSummary, treeSummary, detailedErrors = [] } = root.status ?? {};
+    const errors = detailedErrors.map(({ repository, errorType, errorMessage }) => ({
+      repository,
+      errorType,
+      message: errorMessage,
+    }));
+    const tree = buildTree(root, runs, Date.now());
     console.log(JSON.stringify({ phase, runId, childrenSummary, treeSummary, errors, tree: [tree] }));
     return;
   }
   const kubectl = `${cluster.kubectlCommand} -n ${NAMESPACE}`;
-  const lines = [
-    '',
-    ...renderTree(tree),
-    '',
-    `${status?.phase}: ${status?.message}`,
-    ...errors.map(error => `  ${error.repository}: ${error.errorType}: ${error.message}`),
-    '',
-    'Look further:',
-    `  ${kubectl} get takoruns`,
-    `  ${kubectl} describe takorun ${root.metadata.name}`,
-    `  ${kubectl} get takorepositories`,
-    `  ${kubectl} logs -l app.kubernetes.io/name=tako-run --all-containers --prefix`,
-    'Remove it all with: npm run down',
-  ];
-  console.log(lines.join('\n'));
+  console.log(reportLines(root, runs, { fail: values.fail, kubectl, now: Date.now() }).join('\n'));
 }
