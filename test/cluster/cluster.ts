@@ -11,7 +11,7 @@ import type { Log } from './log.ts';
 import type { Manifest } from './manifest.ts';
 import { enterNetwork, machineNetwork, networkNamespace } from './namespace.ts';
 import { nodeParts } from './node.ts';
-import { cacheDirectory, clusterName, stateDirectory } from './paths.ts';
+import { cacheDirectory, clusterName, howToStart, stateDirectory } from './paths.ts';
 import { requireTools } from './requirements.ts';
 import { type ClusterState, clusterNames, inspect, type Mode } from './state.ts';
 
@@ -86,7 +86,7 @@ export async function connect(name: string): Promise<Cluster> {
   const health = inspect(directory);
   switch (health.kind) {
     case 'absent':
-      throw new Error(`there is no cluster ${name}: start it with \`npm run cluster -- up --name ${name}\``);
+      throw new Error(`there is no cluster ${name}: start it with ${howToStart(name)}`);
     case 'broken':
       throw new Error(`the cluster ${name} is not usable (${health.reason}): start it again with \`up\``);
     case 'running':

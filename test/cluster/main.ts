@@ -4,7 +4,7 @@ import { kube } from './build/binaries.ts';
 import { goBinary } from './build/go.ts';
 import { connect, startCluster, stopCluster } from './cluster.ts';
 import { projectImage } from './images/project.ts';
-import { clusterName, DEFAULT_NAME, stateDirectory } from './paths.ts';
+import { callerDirectory, clusterName, DEFAULT_NAME, stateDirectory } from './paths.ts';
 import { clusterNames, inspect } from './state.ts';
 
 const USAGE = `usage: npm run cluster -- COMMAND
@@ -88,12 +88,13 @@ function describe(name: string): string {
   }
 }
 
-/** Runs a command with this process' terminal and returns its exit code. */
+/** Runs a command with this process' terminal, in the folder of whoever called npm, and returns its exit code. */
 async function forward(name: string, command: readonly string[]): Promise<number> {
   const cluster = await connect(name);
   const [file, ...enter] = cluster.enter;
   const child = spawn(file, [...enter, ...command], {
     stdio: 'inherit',
+    cwd: callerDirectory(),
     env: { ...process.env, ...cluster.environment },
   });
   // The terminal sends Ctrl-C to the child as well: wait for what it does with it.

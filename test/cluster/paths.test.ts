@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cacheDirectory, clusterName, stateDirectory } from './paths.ts';
+import { cacheDirectory, callerDirectory, clusterName, DEFAULT_NAME, howToStart, stateDirectory } from './paths.ts';
 
 describe('clusterName', () => {
   test.each(['a', 'tako', 'it-12345', 'e2e'])('given %j, then it is accepted', name => {
@@ -34,5 +34,25 @@ describe('cacheDirectory', () => {
   test('given none, or an empty one, then it is below the home folder', () => {
     expect(cacheDirectory({})).toMatch(/\/\.cache\/tako$/);
     expect(cacheDirectory({ TAKO_CACHE_DIR: '' })).toMatch(/\/\.cache\/tako$/);
+  });
+});
+
+describe('howToStart', () => {
+  test("given the demo's cluster, then npm start is the way", () => {
+    expect(howToStart(DEFAULT_NAME)).toContain('`npm start`');
+  });
+
+  test('given another one, then up with its name is', () => {
+    expect(howToStart('mine')).toBe('`npm run cluster -- up --name mine`');
+  });
+});
+
+describe('callerDirectory', () => {
+  test('given npm, which runs scripts in the folder of package.json, then the folder that npm was called in', () => {
+    expect(callerDirectory({ INIT_CWD: '/home/me/manifests' })).toBe('/home/me/manifests');
+  });
+
+  test('given no npm, then the current folder', () => {
+    expect(callerDirectory({})).toBe(process.cwd());
   });
 });

@@ -26,6 +26,18 @@ export function stateDirectory(name: string): string {
   return join(CLUSTERS_DIRECTORY, clusterName(name));
 }
 
+/** The command that starts the cluster `name`, for messages. */
+export function howToStart(name: string): string {
+  return name === DEFAULT_NAME
+    ? '`npm start`, which shows Tako on it, or empty with `npm run cluster -- up`'
+    : `\`npm run cluster -- up --name ${name}\``;
+}
+
+/** Where whoever runs a script of package.json is: npm starts it in the project's folder, and says in INIT_CWD where it was called. */
+export function callerDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+  return environment.INIT_CWD || process.cwd();
+}
+
 /** Where built binaries, images and locks stay between runs: `TAKO_CACHE_DIR`, else `~/.cache/tako`. */
 export function cacheDirectory(environment: NodeJS.ProcessEnv = process.env): string {
   return environment.TAKO_CACHE_DIR || join(homedir(), '.cache', 'tako');
