@@ -25,7 +25,7 @@ export function kindReference(kind: KindDefinition, example: string): string {
     '',
     kind.description,
     '',
-    `API version \`${kind.group}/${kind.version}\`, namespaced. For kubectl: ${names}, and \`tako\` for both kinds. The same text is in \`kubectl explain ${kind.singular}.spec\`.`,
+    `API version \`${kind.group}/${kind.version}\`, namespaced. For kubectl: ${names}, and \`tako\` for both kinds. The same text is in \`kubectl explain ${kind.singular}.spec\`, but for the notes **In this version**.`,
     '',
     'A duration is written as `90s`, `30m` or `1h30m`. Fields with **In this version** are part of the API, but not yet acted on as they will be: see [What this version does not do](../limits.md).',
     '',
