@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { lstat, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { GitError } from '../git/errors.ts';
@@ -9,7 +10,7 @@ import { hashOfEntry, type NumberedDirectory, numberedDirectories, urlHash } fro
 export interface CacheEntry {
   readonly url: GitUrl;
   readonly directory: string;
-  /** What it takes on the volume, unfinished and old generations with it. A file with several names counts once. */
+  /** What its generations take on the volume, unfinished and old ones with them. A file with several names counts once. */
   readonly bytes: number;
   /** When it was last read or written. */
   readonly used: Date;
@@ -48,17 +49,37 @@ async function urlOf(directory: string, hash: string | undefined): Promise<GitUr
 
 /** What one entry takes; nothing when it is not there. */
 export async function readEntry(directory: string, url: GitUrl): Promise<CacheEntry> {
-  const sizes = new Map<number, number>();
-  let used = 0;
-  for (const file of await namesBelow(directory)) {
-    const facts = await lstat(file).catch(() => undefined);
-    if (facts === undefined) continue;
-    if (facts.isFile()) sizes.set(facts.ino, facts.size);
-    used = Math.max(used, facts.mtimeMs);
-  }
+  const files = await factsBelow(directory);
+  const used = files.reduce((latest, { stats }) => Math.max(latest, stats.mtimeMs), 0);
   const generations = (await numberedDirectories(directory)).sort((left, right) => left.fence - right.fence);
-  const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  const bytes = sizeOf(files.filter(({ name }) => path.dirname(name) !== directory));
   return { url, directory, bytes, used: new Date(used), generations };
+}
+
+/** What one generation takes on the volume, bytes: its Git directory and its manifest. */
+export async function generationBytes(generation: string): Promise<number> {
+  return sizeOf(await factsBelow(generation));
+}
+
+interface FileFacts {
+  readonly name: string;
+  readonly stats: Stats;
+}
+
+/** All files below a directory but those that go away meanwhile. */
+async function factsBelow(directory: string): Promise<FileFacts[]> {
+  const facts: FileFacts[] = [];
+  for (const name of await namesBelow(directory)) {
+    const stats = await lstat(name).catch(() => undefined);
+    if (stats !== undefined) facts.push({ name, stats });
+  }
+  return facts;
+}
+
+/** A file with several names counts once. */
+function sizeOf(files: readonly FileFacts[]): number {
+  const sizes = new Map(files.filter(({ stats }) => stats.isFile()).map(({ stats }) => [stats.ino, stats.size]));
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
 async function namesBelow(directory: string): Promise<string[]> {

@@ -54,6 +54,16 @@ describe('the list of entries', () => {
     expect(found.generations).toMatchObject([{ fence: 1, complete: true }]);
   });
 
+  test('given an entry, then its size is the one that was published, which its Lease tells', async () => {
+    const of = await world.repository([{ files: { a: '1' } }, { files: { a: '2' } }]);
+    for (const commit of [0, 1]) {
+      await world.run(of, commit);
+      const [found] = await listEntries(world.root);
+      expect(found?.generations).toHaveLength(1);
+      expect(found?.bytes).toBe(world.lockState(of).published?.bytes);
+    }
+  });
+
   test('given files that two generations share, then they count once', async () => {
     const of = await world.repository([{ files: { a: 'x'.repeat(100) } }]);
     await world.run(of, 0);

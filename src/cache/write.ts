@@ -8,6 +8,7 @@ import type { RemoteSession } from '../git/session.ts';
 import { anyOf } from '../git/signals.ts';
 import type { RemoteTag, TagDescription } from '../git/tags.ts';
 import type { Published } from '../locks/types.ts';
+import { generationBytes } from './entries.ts';
 import { factsOf, linkOrCopy, makeDirectory, syncPath } from './files.ts';
 import { isOvergrown } from './growth.ts';
 import { generationDirectory, numberedDirectories, temporaryDirectory } from './layout.ts';
@@ -73,9 +74,9 @@ export async function writeGeneration(request: WriteRequest): Promise<WrittenGen
     renamed = true;
     await syncPath(entry);
     const commits = manifest.commits.map(({ commit }) => commit);
-    const bytes = manifestBytes(manifest);
-    await publish(request, { commits, bytes });
-    return { directory, manifest, tags, rebuilt, fetchedBytes: bytes - (base ? manifestBytes(base) : 0) };
+    await publish(request, { commits, bytes: await generationBytes(directory) });
+    const fetchedBytes = manifestBytes(manifest) - (base ? manifestBytes(base) : 0);
+    return { directory, manifest, tags, rebuilt, fetchedBytes };
   } catch (error) {
     // After any other error of `publish` it may be published, and readers on their way: the next writer decides.
     if (!renamed) await rm(temporary, { recursive: true, force: true }).catch(() => undefined);

@@ -47,6 +47,7 @@ export interface Published {
   readonly fence: number;
   /** What it holds, newest last. */
   readonly commits: readonly string[];
+  /** What it takes on the volume. */
   readonly bytes: number;
   /** RFC 3339. */
   readonly at: string;
