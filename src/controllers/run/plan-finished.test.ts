@@ -65,9 +65,23 @@ describe('a run that has ended', () => {
       expect(plan({ run: kept, pods: [observedPod(stopped)], now: ENDED + 600_000 }).after).toEqual([]);
     });
 
-    it('when the run is canceled, then it goes at once', () => {
-      const canceled = workflowRun({ status: failed, spec: { cancel: true } });
+    const canceled = workflowRun({ status: failed, spec: { cancel: true } });
+
+    it('when the run is canceled, then it goes at once, for it has a claim', () => {
       expect(plan({ run: canceled, pods }).after).toMatchObject([{ kind: 'deletePod' }]);
+    });
+
+    it('when the run is canceled and there is no claim, then its containers are ended, and its log stays for the usual time', () => {
+      const held = [observedPod({ phase: 'Running', finalizers: [] })];
+      expect(plan({ run: canceled, pods: held })).toMatchObject({
+        after: [{ kind: 'stopPod', uid: 'pod-uid' }],
+        requeueAfterMs: 629_000,
+      });
+      expect(plan({ run: canceled, pods: held, now: ENDED + 630_000 }).after).toMatchObject([{ kind: 'deletePod' }]);
+      expect(plan({ run: canceled, pods: [observedPod(stopped)] })).toMatchObject({
+        after: [],
+        requeueAfterMs: settings.podRetentionMs - 1_000,
+      });
     });
 
     it('when the time to live of its run is over before, then the run waits for it, and no longer', () => {

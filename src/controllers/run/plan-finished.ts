@@ -9,7 +9,7 @@ import { milliseconds } from './durations.ts';
 import type { LiveRun, ObservedPod } from './observed.ts';
 import type { RunOptions } from './options.ts';
 import { deleteElsewhere, releaseOfEnded } from './plan-elsewhere.ts';
-import { hasStopped } from './retention.ts';
+import { hasStopped, stopPod } from './retention.ts';
 
 export interface FinishedObservation {
   readonly run: LiveRun;
@@ -39,8 +39,8 @@ function podDue(pod: ObservedPod, { spec, status }: LiveRun, ended: number, { po
   if (pod.early !== undefined) return ended + podRetentionMs;
   const retained = status?.retainedWorkspace;
   if (retained === undefined || retained.podUID !== pod.metadata.uid) return ended + LINGER_MS;
-  // Its containers end by themselves when their time is over, so that the log stays.
-  return spec.cancel === true ? ended : Date.parse(retained.until) + LINGER_MS;
+  // Its containers end by themselves when their time is over, or are told to, so that the log stays; a claim is worth more than a log.
+  return spec.cancel === true && pod.claimed ? ended : Date.parse(retained.until) + LINGER_MS;
 }
 
 /** Until when a workspace is kept for people, at the latest, milliseconds since the epoch; 0: none is. */
@@ -67,7 +67,11 @@ export function planFinished({ run, now, options, pods, children, settled }: Fin
     if (pod.metadata.deletionTimestamp !== undefined) continue;
     const due = podDue(pod, run, ended, options);
     if (now >= due) actions.push({ kind: 'deletePod', ...id });
-    else times.push(due);
+    else {
+      if (run.spec.cancel === true && pod.metadata.uid === run.status?.retainedWorkspace?.podUID && !hasStopped(pod))
+        actions.push(stopPod(pod));
+      times.push(due);
+    }
   }
   const { name, namespace, uid } = run.metadata;
   const { ttlSecondsAfterFinished, childrenTTL } = run.spec;

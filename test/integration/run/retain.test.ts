@@ -39,10 +39,8 @@ describe('a failed workspace that is to stay', () => {
     expect((await world.pod(run)).metadata.deletionTimestamp).toBeUndefined();
 
     await world.client.mergePatch(takoRuns, { ...world, name: run.metadata.name }, { spec: { cancel: true } });
-    await until(
-      'the Pod to be told to end',
-      async () => (await world.pod(run)).metadata.deletionTimestamp !== undefined,
-    );
+    await until('its containers to be ended', async () => (await world.pod(run)).spec.activeDeadlineSeconds === 1);
+    expect((await world.pod(run)).metadata.deletionTimestamp).toBeUndefined();
     expect((await world.get(run)).status?.phase).toBe('Failed');
   });
 
