@@ -11,6 +11,9 @@ const MAX_OUTPUT_BYTES = 64 * 1024;
 /** What to capture of a stream for an output, bytes: with one more than an output may have, a longer one is noticed. */
 export const CAPTURE_BYTES = MAX_OUTPUT_BYTES + 1;
 
+const WRITE_IT =
+  ' when the script has ended: let the step write it, or correct from_file; paths count from the workspace';
+
 export type StepOutputs = Record<string, string>;
 
 type Rendered =
@@ -72,7 +75,10 @@ async function readOutput(
 
   async function readFile(path: string): Promise<OutputValue> {
     const result = await readFileInContainer(container, { workspace, path, maxBytes: MAX_OUTPUT_BYTES, signal });
-    if (result.kind === 'refused') return { ok: false, message: result.message };
+    if (result.kind === 'refused') {
+      const advice = result.reason === 'missing' && source.kind === 'file' ? WRITE_IT : '';
+      return { ok: false, message: `${result.message}${advice}` };
+    }
     return text(result.bytes, 'the file');
   }
 }

@@ -262,7 +262,12 @@ describe('outputs of a step', () => {
   });
 
   it.each([
-    ['a file that is missing', 'from_file:none', '"true"', 'output o: '],
+    [
+      'a file that is missing',
+      'from_file:none',
+      '"true"',
+      'output o: "none" does not exist when the script has ended: let the step write it, or correct from_file',
+    ],
     [
       'a file that leaves the workspace by a template',
       'from_file:{{ .inputs.p }}',
