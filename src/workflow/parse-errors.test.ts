@@ -273,13 +273,13 @@ workflows:
     - {id: a, run: x}
     - {id: step-5, run: x}
     - run: "{{ .steps.step-5.outputs.x"
-    - {run: "{{ .input.x }} {{ .steps.create_pr.y }}"}
+    - {run: "{{ .input.x }} {{ .steps.create_pr.y }} {{ .secrets.TOKEN }}"}
     - {id: create-pr, run: x, produces: {outputs: {v: "{{ .steps.create-pr.outputs.x | nope }}"}}}
 `;
     expect(errorsOf(text)).toEqual([
       'tako.yml:5:15 workflows.w.steps[0].run: the step b comes after this step',
       'tako.yml:5:15 workflows.w.steps[0].run: there is no input "z", the workflow has none',
-      'tako.yml:5:69 workflows.w.steps[0].if: there is no step "c", expected one of a, b, step-5, step-6, create-pr',
+      'tako.yml:5:69 workflows.w.steps[0].if: there is no step "c", and none comes before this one',
       'tako.yml:5:69 workflows.w.steps[0].if: there is no input "q", the workflow has none',
       'tako.yml:6:23 workflows.w.steps[1].if: this is not valid CEL at character 3: found + but expecting end of input',
       'tako.yml:7:8 workflows.w.steps[2].id: the id a is already that of steps[0]',
@@ -287,6 +287,7 @@ workflows:
       'tako.yml:9:7 workflows.w.steps[4].run: {{ .steps.step-5.outputs.x: {{ without }}; to write two braces, use {{ "{{" }}',
       'tako.yml:10:8 workflows.w.steps[5].run: there is no step "create_pr", did you mean "create-pr"?',
       'tako.yml:10:8 workflows.w.steps[5].run: {{ .input.x }}: there is no .input, did you mean "inputs"?',
+      "tako.yml:10:8 workflows.w.steps[5].run: {{ .secrets.TOKEN }}: there is no .secrets: templates cannot name secrets; list the secret under the workflow's secrets, give it to the step by env (TOKEN: NAME), and read $TOKEN in the script",
       'tako.yml:11:52 workflows.w.steps[6].produces.outputs.v: {{ .steps.create-pr.outputs.x | nope }}: there is no pipe "nope", expected one of shell_quote, json_escape, url_encode, html_escape, base64, trim, upper, lower, default, replace, split, join, first, last, len, toJson, semver_major, semver_minor, semver_patch',
     ]);
   });

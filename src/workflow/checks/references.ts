@@ -2,7 +2,7 @@ import { part, type Reader } from '../build/reader.ts';
 import type { StepDraft } from '../build/step.ts';
 import type { WorkflowDraft } from '../build/workflow.ts';
 import type { KeyPath } from '../key-path.ts';
-import { suggestion } from '../nearest.ts';
+import { nearest, suggestion } from '../nearest.ts';
 import { asText } from '../schema/fields.ts';
 import { referencedPaths } from '../template/index.ts';
 import { isYamlMap } from '../yaml/value.ts';
@@ -91,7 +91,11 @@ function checkStep(reader: Reader, draft: WorkflowDraft, found: Reference, { at,
   const id = resolve(found.name, ids, found.language);
   const step = draft.steps.find(candidate => candidate.id === id);
   if (step === undefined) {
-    reader.report(at, `there is no step ${JSON.stringify(found.name)}${suggestion(found.name, ids)}`);
+    const before = draft.steps.filter(({ index: other }) => other < index || (afterStep && other === index));
+    const usable = [...new Set(before.map(candidate => candidate.id))];
+    const candidates = nearest(found.name, ids) === undefined ? usable : ids;
+    const meant = candidates.length === 0 ? ', and none comes before this one' : suggestion(found.name, candidates);
+    reader.report(at, `there is no step ${JSON.stringify(found.name)}${meant}`);
   } else if (step.index > index) {
     reader.report(at, `the step ${step.id} comes after this step`);
   } else if (step.index === index && !afterStep) {

@@ -28,13 +28,18 @@ export function referencedPaths(text: string): string[][] {
   return [...seen.values()];
 }
 
+/** Where secrets are instead: a rendered text would be in arguments, outputs and logs. */
+const SECRETS =
+  ": templates cannot name secrets; list the secret under the workflow's secrets, give it to the step by env (TOKEN: NAME), and read $TOKEN in the script";
+
 /** Paths that begin with a name that no scope has. */
 export function checkRoots(text: string, nodes: readonly Node[], roots: readonly string[]): TemplateProblem[] {
   const problems: TemplateProblem[] = [];
   for (const { path, span } of rootPaths(nodes)) {
     const [first] = path.segments;
     if (first === undefined || roots.includes(first)) continue;
-    const message = `${showExpression(text, span)}: there is no .${first}${suggestion(first, roots)}`;
+    const meant = first === 'secrets' ? SECRETS : suggestion(first, roots);
+    const message = `${showExpression(text, span)}: there is no .${first}${meant}`;
     problems.push({ message, offset: path.at });
   }
   return problems;
