@@ -160,7 +160,7 @@ export const takoRepositorySpecSchema = z
       )
       .default('tako.yml')
       .describe('The workflow file inside the repository.'),
-    interval: duration('How often the reference is looked up.').default('5m'),
+    interval: duration('How often the reference is looked up; less than 10s is taken as 10s.').default('5m'),
     suspend: z.boolean().optional().describe('Stops looking for changes and takes no part in fan-outs.'),
     secretRef: z
       .object({ name: objectName('Name of the Secret.') })
