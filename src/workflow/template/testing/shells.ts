@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -132,7 +133,7 @@ function isInstalled(shell: Shell): boolean {
 
 function findProgram(program: string): string | undefined {
   const folders = (process.env.PATH ?? '').split(':');
-  return folders.map(folder => join(folder, program)).find(existsSync);
+  return folders.map(folder => join(folder, program)).find(file => statSync(file, { throwIfNoEntry: false })?.isFile());
 }
 
 function linkPrograms(directory: string): void {
