@@ -67,9 +67,7 @@ await cluster.kubectl([
   'takorepository/bench',
 ]);
 
-const podEnds = await createTerminalWatch(client, pods, NAMESPACE, pod =>
-  ['Succeeded', 'Failed'].includes(pod.status?.phase ?? ''),
-);
+const podEnds = await createTerminalWatch(client, pods, NAMESPACE, hasEnded);
 const runEnds = await createTerminalWatch(client, takoRuns, NAMESPACE, run => isTerminal(run.status?.phase));
 
 const bare = () => timed(pods, barePod(), podEnds, pod => pod.status?.phase === 'Succeeded');
@@ -161,12 +159,13 @@ function beginWindow(): { since: string } {
 }
 
 /**
- * Ends a window of measurement once the operator has let go of the Pods, reads what their agents reported, and removes them, so that the next
+ * Ends a window of measurement once the Pods are over and the operator has let go of them, reads what their agents reported, and removes them, so that the next
  * one finds the node as this one did.
  */
 async function settle({ since }: { since: string }): Promise<void> {
-  await until('the operator lets go of the Pods', async () =>
-    (await measuredPods()).every(({ metadata }) => metadata.finalizers === undefined),
+  // A run may end before the kubelet reports its Pod's end, and what the agent left with it.
+  await until('the Pods are over, and the operator lets go of them', async () =>
+    (await measuredPods()).every(pod => hasEnded(pod) && pod.metadata.finalizers === undefined),
   );
   windows.push({ since, until: new Date().toISOString() });
   agentKiB.push(...(await measuredPods()).flatMap(reportedKiB));
@@ -195,6 +194,10 @@ function cpuTimes(): { idle: number; all: number } {
   const times = cpus().map(cpu => cpu.times);
   const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
   return { idle: sum(times.map(({ idle }) => idle)), all: sum(times.flatMap(all => Object.values(all))) };
+}
+
+function hasEnded({ status }: Pod): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed';
 }
 
 async function measuredPods(): Promise<Live<Pod>[]> {
