@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { cgroupMounts } from './cgroups.ts';
+import { cgroupMounts, cpuHierarchy } from './cgroups.ts';
 
 const V1 = `21 20 0:19 / /sys rw,relatime shared:2 - sysfs sysfs rw
 25 21 0:22 / /sys/fs/cgroup rw,relatime shared:4 - tmpfs tmpfs rw,mode=755
@@ -19,4 +19,24 @@ test('given v2 alone, then there is one', () => {
 
 test('given no cgroups, then there are none', () => {
   expect(cgroupMounts('')).toEqual([]);
+});
+
+test('given controllers of v1 beside v2, then CPU time is shared out by the one for it', () => {
+  expect(cpuHierarchy(V1)).toMatchObject({ version: 1, path: '/sys/fs/cgroup/cpu' });
+});
+
+test('given a controller that is mounted together with another, then it is found', () => {
+  const both = V1.replace('/sys/fs/cgroup/cpu ', '/sys/fs/cgroup/cpu,cpuacct ').replace('rw,cpu\n', 'rw,cpu,cpuacct\n');
+  expect(cpuHierarchy(both)).toMatchObject({ version: 1, path: '/sys/fs/cgroup/cpu,cpuacct' });
+});
+
+test.each([
+  ['v2 alone', V2, '/sys/fs/cgroup'],
+  ['v1 without a controller for CPU time', V1.replace('rw,cpu\n', 'rw,cpuset\n'), '/sys/fs/cgroup/unified'],
+])('given %s, then it is v2 that shares out CPU time', (_, mountInfo, path) => {
+  expect(cpuHierarchy(mountInfo)).toMatchObject({ version: 2, path });
+});
+
+test('given no cgroups, then nothing shares out CPU time', () => {
+  expect(cpuHierarchy('')).toBeUndefined();
 });

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { amongDaemons } from './cgroups.ts';
 import { COMMAND_PATH, lastLines } from './command.ts';
 import { enterCluster } from './namespace.ts';
 import { identify, type ProcessIdentity } from './process.ts';
@@ -31,14 +32,19 @@ export function logTail(directory: string, component: string, lines = 15): strin
 }
 
 /**
- * Starts a component inside the cluster's namespaces. It outlives this process and ends with the cluster.
+ * Starts a component inside the cluster's namespaces and its cgroup for daemons. It outlives this process and ends with the cluster.
  * @returns the `nsenter` process, which lives as long as the component does.
  */
-export function startComponent(directory: string, init: ProcessIdentity, component: Component): ProcessIdentity {
-  const [file, ...enter] = enterCluster(init);
+export function startComponent(
+  directory: string,
+  cluster: string,
+  init: ProcessIdentity,
+  component: Component,
+): ProcessIdentity {
+  const [file, ...args] = [...amongDaemons(cluster), ...enterCluster(init), ...component.command];
   const log = openSync(logPath(directory, component.name), 'a');
   try {
-    const child = spawn(file, [...enter, ...component.command], {
+    const child = spawn(file!, args, {
       detached: true,
       cwd: '/',
       stdio: ['ignore', log, log],

@@ -55,7 +55,7 @@ export async function createCluster({
   });
   const init = state.init!;
   const start = (component: Component): void => {
-    state.components[component.name] = startComponent(directory, init, component);
+    state.components[component.name] = startComponent(directory, name, init, component);
     save();
   };
   const until = eventually({ directory, state, enter: enterNetwork(init), environment: clientEnvironment(directory) });

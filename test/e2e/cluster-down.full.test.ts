@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
+import { cgroupName, cpuHierarchy } from '../cluster/cgroups.ts';
 import { type Cluster, connect } from '../cluster/cluster.ts';
 import { run } from '../cluster/command.ts';
 import { list } from '../cluster/manifest.ts';
@@ -90,13 +91,20 @@ async function expectNothingLeft(before: Snapshot, wereRunning: readonly Process
   expect(existsSync(DIRECTORY)).toBe(false);
 }
 
-/** Ends a component itself, as the kernel's out-of-memory killer would, and not only the process that waits for it. */
-function killComponent(name: string): void {
+/** The processes of a program in the cluster, or of a part of Kubernetes, which is one program; not those that wait for them. */
+function pidsOf(name: string): number[] {
   const [pidNamespace] = namespacesOf(readState(DIRECTORY)!.init!.pid);
-  for (const { pid } of processesIn([pidNamespace!])) {
+  return processesIn([pidNamespace!]).flatMap(({ pid }) => {
     const [program = '', component] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    if (basename(program) === name || component === name) process.kill(pid, 'SIGKILL');
-  }
+    return basename(program) === name || component === name ? [pid] : [];
+  });
+}
+
+/** The cgroup by which a process gets its CPU time. */
+function cpuCgroup(pid: number): string {
+  const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8').split('\n');
+  const group = groups.find(line => /^\d+:([^:]*,)?cpu[,:]/.test(line)) ?? groups.find(line => line.startsWith('0::'));
+  return group?.split(':')[2] ?? '';
 }
 
 afterEach(async () => {
@@ -122,7 +130,10 @@ describe('a cluster with a kubelet and a running Pod', () => {
     const before = await snapshot(NAME);
     await upWithPod();
     const crashed = processes();
-    for (const component of ['containerd', 'kubelet', 'etcd']) killComponent(component);
+    // As the kernel's out-of-memory killer would.
+    for (const component of ['containerd', 'kubelet', 'etcd']) {
+      for (const pid of pidsOf(component)) process.kill(pid, 'SIGKILL');
+    }
     await waitFor('the components to be missed', async () =>
       (await cli('status')).includes(`${NAME}\tbroken`) ? done(undefined) : notYet('they are not'),
     );
@@ -146,6 +157,22 @@ describe('a cluster with a kubelet and a running Pod', () => {
     expect(version).toContain('gitVersion');
     await expect(inPod('nslookup', 'example.com')).rejects.toThrow(/exit code 1/);
     await expect(inPod('nc', '-w', '5', '192.0.2.1', '80')).rejects.toThrow(/exit code 1/);
+  });
+
+  test('when CPU time is short, then its daemons count as one beside all its Pods, as on a real node', async () => {
+    await upWithPod();
+    const group = `/${cgroupName(NAME)}`;
+
+    for (const daemon of ['etcd', 'kube-apiserver', 'containerd', 'containerd-shim-runc-v2', 'kubelet', 'kube-proxy']) {
+      const groups = pidsOf(daemon).map(cpuCgroup);
+      expect([daemon, ...new Set(groups)]).toEqual([daemon, expect.stringMatching(new RegExp(`${group}/system$`))]);
+    }
+    const inPods = await run(['find', join(cpuHierarchy()!.path, group, 'kubepods'), '-name', 'cgroup.procs']);
+    const pids = inPods
+      .trim()
+      .split('\n')
+      .flatMap(file => readFileSync(file, 'utf8').split('\n').filter(Boolean));
+    expect(pids.filter(pid => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n')).not.toEqual([]);
   });
 
   test('when it is up already, then up keeps it', async () => {
