@@ -8,9 +8,11 @@ export const cgroupName = (cluster: string): string => `tako-cluster-${cluster}`
 /** The part of it in which the cluster's daemons are. */
 const DAEMONS = 'system';
 
-/** What the kernel gives a cgroup by default, in v1's unit (`cpu.shares`) and in v2's (`cpu.weight`). */
-const SHARES = 1_024;
-const WEIGHT = 100;
+/** What the kernel gives a cgroup by default, and at most, in v1 and in v2. */
+const CPU_TIME = {
+  1: { file: 'cpu.shares', one: 1_024, most: 262_144 },
+  2: { file: 'cpu.weight', one: 100, most: 10_000 },
+};
 
 interface Hierarchy {
   readonly version: 1 | 2;
@@ -54,10 +56,10 @@ export function createCgroups(cluster: string): void {
   const root = join(cpu.path, cgroupName(cluster));
   mkdirSync(join(root, DAEMONS), { recursive: true });
   // As much as a whole machine's: what its daemons have, and its Pods, to whom the kubelet gives as much for each CPU.
-  const parts = 1 + availableParallelism();
-  const [file, one] = cpu.version === 1 ? ['cpu.shares', SHARES] : ['cpu.weight', WEIGHT];
+  const { file, one, most } = CPU_TIME[cpu.version];
+  const all = Math.min(one * (1 + availableParallelism()), most);
   // v2 has the file only where the machine hands this controller down.
-  if (existsSync(join(root, file))) writeFileSync(join(root, file), String(one * parts));
+  if (existsSync(join(root, file))) writeFileSync(join(root, file), String(all));
 }
 
 /**
