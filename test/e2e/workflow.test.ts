@@ -118,7 +118,7 @@ describe.concurrent('a workflow', () => {
       ['agent', 'step-0', 'step-1', 'step-2', 'step-3'],
     ]);
     expect(run.pods()[0]?.spec.containers[4]?.image).toBe(tako.image);
-    const logs = await tako.kubectl('logs', run.pods()[0]!.metadata.name, '--all-containers');
+    const logs = await run.logs();
     expect(logs).toContain('the token is ***');
     for (const text of [
       logs,
@@ -177,7 +177,7 @@ describe.concurrent('a run', () => {
       });
 
       expect(outcome(await run.ended())).toMatchObject({ phase: 'Succeeded' });
-      const logs = await tako.kubectl('logs', run.pods()[0]!.metadata.name, '--all-containers');
+      const logs = await run.logs();
       expect(logs).toContain('version: 0.1.0');
       for (const text of [logs, JSON.stringify(run.pods()), JSON.stringify(run.now())]) {
         expect(text).not.toContain(credentials.password);
