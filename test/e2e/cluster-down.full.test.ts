@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
-import { cgroupName, cpuHierarchy } from '../cluster/cgroups.ts';
+import { cgroupName } from '../cluster/cgroups.ts';
 import { type Cluster, connect } from '../cluster/cluster.ts';
 import { run } from '../cluster/command.ts';
 import { list } from '../cluster/manifest.ts';
@@ -91,18 +91,28 @@ async function expectNothingLeft(before: Snapshot, wereRunning: readonly Process
   expect(existsSync(DIRECTORY)).toBe(false);
 }
 
+/** What the kernel says of a process; empty when it has ended meanwhile. */
+function ofProcess(pid: number | string, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return '';
+    throw error;
+  }
+}
+
 /** The processes of a program in the cluster, or of a part of Kubernetes, which is one program; not those that wait for them. */
 function pidsOf(name: string): number[] {
   const [pidNamespace] = namespacesOf(readState(DIRECTORY)!.init!.pid);
   return processesIn([pidNamespace!]).flatMap(({ pid }) => {
-    const [program = '', component] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    const [program = '', component] = ofProcess(pid, 'cmdline').split('\0');
     return basename(program) === name || component === name ? [pid] : [];
   });
 }
 
-/** The cgroup by which a process gets its CPU time. */
-function cpuCgroup(pid: number): string {
-  const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8').split('\n');
+/** The cgroup by which a process gets its CPU time; empty when it has ended meanwhile. */
+function cpuCgroup(pid: number | string): string {
+  const groups = ofProcess(pid, 'cgroup').split('\n');
   const group = groups.find(line => /^\d+:([^:]*,)?cpu[,:]/.test(line)) ?? groups.find(line => line.startsWith('0::'));
   return group?.split(':')[2] ?? '';
 }
@@ -164,15 +174,11 @@ describe('a cluster with a kubelet and a running Pod', () => {
     const group = `/${cgroupName(NAME)}`;
 
     for (const daemon of ['etcd', 'kube-apiserver', 'containerd', 'containerd-shim-runc-v2', 'kubelet', 'kube-proxy']) {
-      const groups = pidsOf(daemon).map(cpuCgroup);
+      const groups = pidsOf(daemon).map(cpuCgroup).filter(Boolean);
       expect([daemon, ...new Set(groups)]).toEqual([daemon, expect.stringMatching(new RegExp(`${group}/system$`))]);
     }
-    const inPods = await run(['find', join(cpuHierarchy()!.path, group, 'kubepods'), '-name', 'cgroup.procs']);
-    const pids = inPods
-      .trim()
-      .split('\n')
-      .flatMap(file => readFileSync(file, 'utf8').split('\n').filter(Boolean));
-    expect(pids.filter(pid => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n')).not.toEqual([]);
+    const asleep = readdirSync('/proc').filter(pid => /^\d+$/.test(pid) && ofProcess(pid, 'comm') === 'sleep\n');
+    expect(asleep.map(cpuCgroup).filter(path => path.includes(`${group}/kubepods/`))).not.toEqual([]);
   });
 
   test('when it is up already, then up keeps it', async () => {
