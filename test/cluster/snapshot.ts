@@ -84,17 +84,20 @@ export function processesIn(namespaces: readonly string[]): ProcessIdentity[] {
 
 /** The processes that have `text` on their command line or in their environment. */
 export function processesMentioning(text: string): ProcessIdentity[] {
-  const read = (pid: number, file: string): string => {
-    try {
-      return readFileSync(`/proc/${pid}/${file}`, 'utf8');
-    } catch {
-      return '';
-    }
-  };
-  return allProcesses().filter(({ pid }) => (read(pid, 'cmdline') + read(pid, 'environ')).includes(text));
+  return allProcesses().filter(({ pid }) => (ofProcess(pid, 'cmdline') + ofProcess(pid, 'environ')).includes(text));
 }
 
-function allProcesses(): ProcessIdentity[] {
+/** What the kernel says of a process in a file of /proc/PID; empty when it is gone. */
+export function ofProcess(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** All processes of the machine. */
+export function allProcesses(): ProcessIdentity[] {
   const pids = readdirSync('/proc').filter(entry => /^\d+$/.test(entry));
   return pids.flatMap(pid => identify(Number(pid)) ?? []);
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,8 +13,10 @@ import { leaveNetwork } from '../cluster/namespace.ts';
 import { stateDirectory } from '../cluster/paths.ts';
 import { isAlive, type ProcessIdentity } from '../cluster/process.ts';
 import {
+  allProcesses,
   differences,
   namespacesOf,
+  ofProcess,
   processesIn,
   processesMentioning,
   type Snapshot,
@@ -91,16 +93,6 @@ async function expectNothingLeft(before: Snapshot, wereRunning: readonly Process
   expect(existsSync(DIRECTORY)).toBe(false);
 }
 
-/** What the kernel says of a process; empty when it has ended meanwhile. */
-function ofProcess(pid: number | string, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return '';
-    throw error;
-  }
-}
-
 /** The processes of a program in the cluster, or of a part of Kubernetes, which is one program; not those that wait for them. */
 function pidsOf(name: string): number[] {
   const [pidNamespace] = namespacesOf(readState(DIRECTORY)!.init!.pid);
@@ -111,7 +103,7 @@ function pidsOf(name: string): number[] {
 }
 
 /** The cgroup by which a process gets its CPU time; empty when it has ended meanwhile. */
-function cpuCgroup(pid: number | string): string {
+function cpuCgroup(pid: number): string {
   const groups = ofProcess(pid, 'cgroup').split('\n');
   const group = groups.find(line => /^\d+:([^:]*,)?cpu[,:]/.test(line)) ?? groups.find(line => line.startsWith('0::'));
   return group?.split(':')[2] ?? '';
@@ -177,8 +169,8 @@ describe('a cluster with a kubelet and a running Pod', () => {
       const groups = pidsOf(daemon).map(cpuCgroup).filter(Boolean);
       expect([daemon, ...new Set(groups)]).toEqual([daemon, expect.stringMatching(new RegExp(`${group}/system$`))]);
     }
-    const asleep = readdirSync('/proc').filter(pid => /^\d+$/.test(pid) && ofProcess(pid, 'comm') === 'sleep\n');
-    expect(asleep.map(cpuCgroup).filter(path => path.includes(`${group}/kubepods/`))).not.toEqual([]);
+    const asleep = allProcesses().filter(({ pid }) => ofProcess(pid, 'comm') === 'sleep\n');
+    expect(asleep.map(({ pid }) => cpuCgroup(pid)).filter(path => path.includes(`${group}/kubepods/`))).not.toEqual([]);
   });
 
   test('when it is up already, then up keeps it', async () => {
