@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { type Pod, pods } from '../../../src/kube/objects.ts';
 import type { Outcome } from '../../fixtures/kwok/stages.ts';
+import { nodes } from '../nodes.ts';
 import { attempts, FILE, isRunning, PATIENT_MS, podOf, quick, start, workflow } from './attempts.ts';
-import { createPlayedWorld, nodes } from './fixture.ts';
+import { createPlayedWorld } from './fixture.ts';
 
 describe('a Pod that ends for a reason that may pass', () => {
   test.each<[Outcome, string]>([

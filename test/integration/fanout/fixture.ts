@@ -18,25 +18,10 @@
  */
 import { takoRepositories } from '../../../src/api/resources.ts';
 import type { TakoRepositorySpec } from '../../../src/api/takorepository.ts';
-import type { KubeClient } from '../../../src/kube/client.ts';
-import { defineResource, type KubeObject } from '../../../src/kube/objects.ts';
-import { type Outcome, PLAY, PLAYED_NODE } from '../../fixtures/kwok/stages.ts';
-import { until } from '../../fixtures/until.ts';
+import { type Outcome, PLAY } from '../../fixtures/kwok/stages.ts';
+import { createNode, NODE_KEY } from '../nodes.ts';
 import { createWorld, type World, type WorldOptions } from '../run/world.ts';
 import { startAgents } from './agents.ts';
-
-interface Node extends KubeObject {
-  spec: { taints?: { key: string; value?: string; effect: string }[] };
-  status?: { conditions?: { type: string; status: string }[] };
-}
-
-export const nodes = defineResource<Node>({
-  group: '',
-  version: 'v1',
-  plural: 'nodes',
-  kind: 'Node',
-  namespaced: false,
-});
 
 export interface PlayedWorld extends World {
   /** Name of the Node that its Pods run on. Delete it, and they are lost. */
@@ -55,9 +40,6 @@ export interface PlayOptions {
   /** How long the containers run before the outcome, such as 2s or 300ms. Default 100ms. */
   readonly runFor?: string;
 }
-
-/** Key of the label of a test's Node, and of the taint that keeps the Pods of other tests off. */
-const NODE_KEY = 'play.test/node';
 
 /** A World with KWOK in place of a kubelet. */
 export async function createPlayedWorld(options: WorldOptions = {}): Promise<PlayedWorld> {
@@ -85,20 +67,4 @@ export async function createPlayedWorld(options: WorldOptions = {}): Promise<Pla
       await world.client.jsonPatch(takoRepositories, target, operations);
     },
   });
-}
-
-/** A Node for the Pods that tolerate it, ready for them. It stays until the control plane ends. */
-async function createNode(client: KubeClient, name: string): Promise<void> {
-  await client.create(nodes, {
-    apiVersion: 'v1',
-    kind: 'Node',
-    metadata: { name, annotations: PLAYED_NODE, labels: { [NODE_KEY]: name } },
-    spec: { taints: [{ key: NODE_KEY, value: name, effect: 'NoSchedule' }] },
-  });
-  const look = async () => {
-    const { spec, status } = await client.get(nodes, { name });
-    const ready = status?.conditions?.some(({ type, status: state }) => type === 'Ready' && state === 'True');
-    return ready === true && spec.taints?.length === 1;
-  };
-  await until(`KWOK to make the Node ${name} ready`, look, { timeoutMs: 60_000 });
 }

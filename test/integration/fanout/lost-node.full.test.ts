@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { pods } from '../../../src/kube/objects.ts';
+import { nodes } from '../nodes.ts';
 import { isRunning, PATIENT_MS, podOf, start } from './attempts.ts';
-import { nodes } from './fixture.ts';
 
 /** The garbage collector of Pods looks at Nodes that are gone every 20 s, and again after 40 s. */
 const SLOW = { timeout: 240_000 };

@@ -1,13 +1,17 @@
 import { AGENT_CONTAINER, type AgentResult, PROTOCOL_VERSION } from '../../../src/agent/contract.ts';
 import type { KubeClient } from '../../../src/kube/client.ts';
 import { type Live, type Pod, pods } from '../../../src/kube/objects.ts';
+import { createNode } from '../nodes.ts';
 
 type Status = NonNullable<Pod['status']>;
 export type ContainerState = NonNullable<NonNullable<Status['containerStatuses']>[number]['state']>;
 
-/** What a kubelet would do with the Pods of a namespace: no node exists here, and none is needed for what the operator decides. */
+/** What a kubelet would do with the Pods of a namespace: nothing runs here, and nothing needs to for what the operator decides. */
 export interface Kubelet {
-  /** Puts the Pod on a node, so that its deletion waits for the node as it does in a cluster. */
+  /**
+   * Puts the Pod on a Node of the namespace's own, so that its deletion waits for the kubelet as it does in a cluster. The Node is there: the
+   * garbage collector of Pods takes those of Nodes that are not, a minute after it has first seen one of that name.
+   */
   bind(pod: Live<Pod>): Promise<void>;
   /** Reports the states of containers; the others run. */
   report(pod: Live<Pod>, states: Readonly<Record<string, ContainerState>>, status?: Partial<Status>): Promise<void>;
@@ -32,7 +36,9 @@ export function terminated(reason: string, exitCode: number, message = ''): Cont
   return { terminated: { reason, exitCode, message, startedAt: now, finishedAt: now } };
 }
 
-export function createKubelet(client: KubeClient): Kubelet {
+export function createKubelet(client: KubeClient, home: string): Kubelet {
+  const node = `bound-${home}`;
+  let made: Promise<void> | undefined;
   const report: Kubelet['report'] = async (pod, states, status = {}) => {
     const { name, namespace } = pod.metadata;
     const containerStatuses = pod.spec.containers.map(container => ({
@@ -49,9 +55,11 @@ export function createKubelet(client: KubeClient): Kubelet {
   };
   const bind: Kubelet['bind'] = async pod => {
     const { name, namespace } = pod.metadata;
+    made ??= createNode(client, node);
+    await made;
     await client.raw(`/api/v1/namespaces/${namespace}/pods/${name}/binding`, {
       method: 'POST',
-      body: { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target: { kind: 'Node', name: 'nowhere' } },
+      body: { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target: { kind: 'Node', name: node } },
     });
   };
   return {

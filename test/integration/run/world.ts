@@ -86,7 +86,7 @@ export async function createWorld({
     namespace,
     others,
     git,
-    kubelet: createKubelet(client),
+    kubelet: createKubelet(client, namespace),
     operator: await startTestOperator({ namespace, others, settings }),
     async repository(name, file, { namespace: home = namespace, spec = {}, files = {} } = {}) {
       const content = file === null ? files : { 'tako.yml': file, ...files };
