@@ -14,11 +14,12 @@ export function planQueued(observation: WorkflowObservation, held: Held, deadlin
   const sinceMs = queuedSince(run) ?? now;
   const limit = run.spec.queueTimeout;
   const giveUpMs = sinceMs + milliseconds(limit, Number.POSITIVE_INFINITY);
-  const message = words(held, observation);
+  const cause = causeOf(held, observation);
   if (now >= giveUpMs) {
-    const late = `it waited ${limit} for its turn (spec.queueTimeout): ${message.replace(TURN, '')}`;
+    const late = `it waited ${limit} for its turn (spec.queueTimeout): ${cause}`;
     return end(observation, 'TimedOut', 'timeout', 'QueueTimeout', late, { timeoutExceeded: true });
   }
+  const message = TURNLESS.has(held.reason) ? cause : `waiting for its turn: ${cause}`;
   return {
     ...hold(observation, 'Queued', held.reason, sameWords(run, held) ?? message, held.reason === 'QuotaExceeded'),
     requeueAfterMs: Math.min(deadlineMs, giveUpMs) - now,
@@ -36,24 +37,25 @@ function sameWords({ status }: LiveRun, { reason }: Held): string | undefined {
   return status?.phase === 'Queued' && before?.reason === reason ? status.message : undefined;
 }
 
-const TURN = 'waiting for its turn: ';
+/** Reasons whose cause says by itself what the run waits for. */
+const TURNLESS: ReadonlySet<Held['reason']> = new Set(['Suspended', 'QuotaExceeded']);
 
-function words({ reason, limit, message }: Held, { run, suspendedBy }: WorkflowObservation): string {
+function causeOf({ reason, limit, message }: Held, { run, suspendedBy }: WorkflowObservation): string {
   const runs = `${limit} ${limit === 1 ? 'run' : 'runs'}`;
   switch (reason) {
     case 'Suspended':
       return `queued while ${suspendedBy ?? 'a run above'} is suspended: it starts when that one goes on and its turn comes`;
     case 'ConcurrencyLimit':
-      return `${TURN}the fan-out runs ${limit} of its children at once (spec.concurrencyLimit of the run above)`;
+      return `the fan-out runs ${limit} of its children at once (spec.concurrencyLimit of the run above)`;
     case 'RepositoryLimit':
-      return `${TURN}TakoRepository ${run.spec.workflow?.repositoryRef.name} has ${runs} at once (its spec.concurrencyLimit, or TAKO_REPOSITORY_CONCURRENCY of the operator)`;
+      return `TakoRepository ${run.spec.workflow?.repositoryRef.name} has ${runs} at once (its spec.concurrencyLimit, or TAKO_REPOSITORY_CONCURRENCY of the operator)`;
     case 'WaitingPodsLimit':
-      return `${TURN}a fan-out of it keeps its Pod while its children run, and the namespace has ${limit} such ${limit === 1 ? 'run' : 'runs'} at once (TAKO_WAITING_PODS_SHARE and TAKO_WAITING_PODS_MIN of the operator); a fan-out that is the last step keeps none`;
+      return `a fan-out of it keeps its Pod while its children run, and the namespace has ${limit} such ${limit === 1 ? 'run' : 'runs'} at once (TAKO_WAITING_PODS_SHARE and TAKO_WAITING_PODS_MIN of the operator); a fan-out that is the last step keeps none`;
     case 'QuotaExceeded':
       return message ?? 'waiting for room in the namespace: a ResourceQuota is used up';
     case 'NamespaceLimit':
-      return `${TURN}the namespace has ${runs} at once (TAKO_NAMESPACE_CONCURRENCY of the operator)`;
+      return `the namespace has ${runs} at once (TAKO_NAMESPACE_CONCURRENCY of the operator)`;
     case 'OperatorLimit':
-      return `${TURN}the operator has ${runs} at once (TAKO_CONCURRENCY)`;
+      return `the operator has ${runs} at once (TAKO_CONCURRENCY)`;
   }
 }
