@@ -131,6 +131,25 @@ describe('a step container that died', () => {
     expect(plan(died, pod, { now: CREATED + 15_000 }).verdict).toMatchObject({ reason: 'StepContainerDied' });
   });
 
+  it('given a step that was killed and a kubelet that has not looked yet, then the end waits for it, but not for long', () => {
+    const killed = {
+      state: 'failed',
+      errorType: 'workflow_failed',
+      reason: 'StepFailed',
+      message: 'step build: the script ended with exit code 137',
+      steps: [{ id: 'build', phase: 'Failed', exitCode: 137 }],
+    } as const;
+    const pod = { containers: { 'step-0': running } };
+    const soon = plan(killed, pod, { now: CREATED + 12_000 });
+    expect(soon).toEqual({ before: [], after: [], events: [], requeueAfterMs: 3_000 });
+    expect(plan(killed, pod, { now: CREATED + 15_000 }).verdict).toMatchObject({ reason: 'StepFailed' });
+    const said = plan(killed, { containers: { 'step-0': terminated('OOMKilled', 137) } }, { now: CREATED + 12_000 });
+    expect(said.verdict).toMatchObject({ reason: 'OOMKilled' });
+    // A container that stays for people has nothing to say.
+    const held = { ...killed, held: { container: 'step-0', seconds: 600 } };
+    expect(plan(held, pod, { now: CREATED + 12_000 }).verdict).toMatchObject({ reason: 'StepFailed' });
+  });
+
   it('given containers that have all ended without a word, then there is nothing to wait for', () => {
     const decision = plan(died, { containers: { 'step-0': terminated('Completed', 0) } }, { now: CREATED + 11_000 });
     expect(decision.verdict).toMatchObject({ phase: 'Failed', reason: 'StepContainerDied' });

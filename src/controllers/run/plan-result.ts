@@ -35,14 +35,15 @@ export function planResult(
     const reason = state.cause?.reason === 'OOMKilled' ? 'OOMKilled' : 'AgentFailed';
     return failAttempt(observation, { errorType: 'execution_failed', reason, message }, attempt);
   }
-  if (isUnexplained(result) && state.cause === undefined && !state.settled && now < state.finishedMs + CAUSE_WAIT_MS) {
+  const body = result.ref !== undefined && typeof stored === 'object' ? stored : result;
+  const mayBeExplained = isUnexplained(result) || (wasKilled(body) && result.held === undefined);
+  if (mayBeExplained && state.cause === undefined && !state.settled && now < state.finishedMs + CAUSE_WAIT_MS) {
     return { ...NOTHING, requeueAfterMs: state.finishedMs + CAUSE_WAIT_MS - now };
   }
   if (result.ref !== undefined && stored === 'missing') {
     const message = `the ConfigMap ${result.ref.name} with the result is missing or does not match its digest`;
     return end(observation, 'Failed', 'execution_failed', 'ResultLost', message, attempt);
   }
-  const body = result.ref !== undefined && typeof stored === 'object' ? stored : result;
   const verdict = stoppedByOthers(explained(result, state.cause), observation, pod);
   const retried = verdict.state === 'failed' ? retryAttempt(observation, failureOf(verdict), attempt) : undefined;
   if (retried !== undefined) return retried;
@@ -52,6 +53,14 @@ export function planResult(
 /** The agent saw a container die, or not come up, and cannot know why. */
 function isUnexplained({ reason }: AgentResult): boolean {
   return reason === 'StepContainerDied' || reason === 'StepContainerNotStarted';
+}
+
+/**
+ * A step got SIGKILL, perhaps for its memory. Of a container whose main process lives on only the kubelet knows, when that container has ended too,
+ * and it may report the agent's end before.
+ */
+function wasKilled({ steps }: Pick<AgentResult, 'steps'>): boolean {
+  return steps.some(({ phase, exitCode }) => phase === 'Failed' && exitCode === 137);
 }
 
 /** What the kubelet knows better: a killed step looks like any other that ended. */
