@@ -33,8 +33,8 @@ export default defineConfig({
             'test/fixtures/**/*.test.ts',
           ],
           exclude,
-          testTimeout: 30_000,
-          expect: { poll: { timeout: 25_000 } },
+          testTimeout: 120_000,
+          expect: { poll: { timeout: 100_000 } },
           // A little of their time is waiting.
           maxWorkers: cores + 1,
           sequence: { groupOrder: 1 },
@@ -46,9 +46,9 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           exclude,
           globalSetup: ['test/integration/global-setup.ts'],
-          testTimeout: 60_000,
-          expect: { poll: { timeout: 30_000 } },
-          hookTimeout: 60_000,
+          testTimeout: 300_000,
+          expect: { poll: { timeout: 120_000 } },
+          hookTimeout: 300_000,
           // Most of their time is waiting, for one control plane.
           maxWorkers: Math.min(2 * cores, 8),
           sequence: { groupOrder: 0 },

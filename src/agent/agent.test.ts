@@ -307,7 +307,7 @@ describe('an agent', () => {
   });
 
   it('given a deadline, then the run has timed out, and the step is ended', async () => {
-    const deadline = new Date(Date.now() + 2_500).toISOString();
+    const deadline = new Date(Date.now() + 8_000).toISOString();
     const { result, message } = await run({ assignment: { workflow: 'slow', deadline } });
     expect(result).toMatchObject({
       errorType: 'timeout',
@@ -328,7 +328,7 @@ describe('an agent', () => {
   });
 
   it('given a run out of time, then its workspace stays too', async () => {
-    const deadline = new Date(Date.now() + 2_500).toISOString();
+    const deadline = new Date(Date.now() + 8_000).toISOString();
     const { result, held } = await run({ assignment: { workflow: 'slow', deadline, retainSeconds: 600 } });
     expect(result).toMatchObject({ errorType: 'timeout', held: { container: 'step-0', seconds: 600 } });
     expect(held).toBe(true);

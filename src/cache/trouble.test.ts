@@ -321,7 +321,7 @@ describe('a lock service that cannot be used', () => {
   test('given a lock that is not to be had, then the run goes without after half of its time', async () => {
     const holder = await world.locksOf('holder').acquire(of.url, { mode: 'write' }, { seenFence: 0, wait: true });
 
-    const { use } = await world.run(of, 0, { timeoutMs: 4_000 });
+    const { use } = await world.run(of, 0, { timeoutMs: 10_000 });
 
     expect(use.result).toBe('bypassed');
     expect(world.logged[0]?.fields).toEqual({ reason: 'its lock was not to be had in time' });
@@ -337,7 +337,7 @@ describe('a lock service that cannot be used', () => {
           return new Promise(() => {});
         },
       }));
-    expect((await run(0, { locks: mute('first'), timeoutMs: 6_000 })).use.result).toBe('bypassed');
+    expect((await run(0, { locks: mute('first'), timeoutMs: 10_000 })).use.result).toBe('bypassed');
     expect(world.logged[0]?.fields).toEqual({ reason: 'the lock service did not publish it in time' });
 
     const stop = new AbortController();

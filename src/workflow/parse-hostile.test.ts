@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { cpuMilliseconds } from '../../test/fixtures/cpu-time.ts';
 import { checkCel } from './cel.ts';
 import { formatFileError, MAX_FILE_ERRORS } from './file-error.ts';
 import { parseTakoFile } from './parse.ts';
@@ -9,11 +10,10 @@ import { MAX_FILE_BYTES } from './yaml/text.ts';
 const SOON_MS = 3_000;
 
 function parse(text: string | Uint8Array) {
-  const start = process.cpuUsage();
-  const result = parseTakoFile(text, { checkExpression: checkCel });
-  // Its own time on a CPU: other tests have theirs at the same time.
-  const { user, system } = process.cpuUsage(start);
-  const milliseconds = (user + system) / 1_000;
+  let result!: ReturnType<typeof parseTakoFile>;
+  const milliseconds = cpuMilliseconds(() => {
+    result = parseTakoFile(text, { checkExpression: checkCel });
+  });
   return { result, milliseconds, first: result.ok ? undefined : formatFileError(result.errors[0]!) };
 }
 

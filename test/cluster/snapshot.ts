@@ -1,8 +1,10 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { cgroupMounts, cgroupName } from './cgroups.ts';
 import { run } from './command.ts';
 import { leaveNetwork } from './namespace.ts';
 import { identify, type ProcessIdentity } from './process.ts';
+import { readState } from './state.ts';
 
 /** What a cluster could leave on a machine, each part as sorted lines to compare. */
 export interface Snapshot {
@@ -17,7 +19,7 @@ export interface Snapshot {
 
 /** These change by themselves, or with anything that any process does. */
 const VOLATILE_SYSCTLS =
-  /^\/proc\/sys\/(fs\/(dentry-state|file-nr|inode-|aio-nr|quota)|kernel\/(ns_last_pid|random|pty\/nr|perf_event_max_sample_rate|tainted)|net\/netfilter\/nf_conntrack_count|vm\/stat_refresh)/;
+  /^\/proc\/sys\/(fs\/(dentry-state|file-nr|inode-|aio-nr|quota)|kernel\/(hung_task_detect_count|hung_task_warnings|ns_last_pid|random|pty\/nr|perf_event_max_sample_rate|tainted)|net\/netfilter\/nf_conntrack_count|vm\/stat_refresh)/;
 
 /**
  * Looks at the machine itself, also when this process is in a cluster's network. Leaves out what belongs to other
@@ -32,9 +34,11 @@ export async function snapshot(cluster: string): Promise<Snapshot> {
     routes: await lines('ip', 'route', 'show', 'table', 'all'),
     networkNamespaces: await lines('ip', 'netns', 'list'),
     iptables: (await lines('iptables-save')).filter(line => !line.startsWith('#')).map(withoutCounters),
-    cgroups: (await lines('find', ...cgroupMounts(), '-type', 'd', '-name', 'tako-cluster-*')).filter(path =>
-      path.endsWith(`/${cgroupName(cluster)}`),
-    ),
+    // No walk: the cgroups of other clusters come and go meanwhile.
+    cgroups: cgroupMounts()
+      .map(mount => join(mount, cgroupName(cluster)))
+      .filter(path => existsSync(path))
+      .sort(),
     sysctls: await sysctls(),
   };
 }
@@ -100,4 +104,16 @@ export function ofProcess(pid: number, file: string): string {
 export function allProcesses(): ProcessIdentity[] {
   const pids = readdirSync('/proc').filter(entry => /^\d+$/.test(entry));
   return pids.flatMap(pid => identify(Number(pid)) ?? []);
+}
+
+/**
+ * The processes of a program in a cluster, or of a part of Kubernetes, which is one program; not those that wait for them.
+ * @param directory of the cluster's state.
+ */
+export function pidsOf(directory: string, name: string): number[] {
+  const [pidNamespace] = namespacesOf(readState(directory)!.init!.pid);
+  return processesIn([pidNamespace!]).flatMap(({ pid }) => {
+    const [program = '', component] = ofProcess(pid, 'cmdline').split('\0');
+    return basename(program) === name || component === name ? [pid] : [];
+  });
 }

@@ -125,17 +125,17 @@ async function checkVersion(cluster: DemoCluster, runs: readonly LiveRun[]): Pro
     .sort((a, b) => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? 1 : -1))[0];
   const pod = newest?.status?.attempts?.at(-1)?.podName;
   if (pod === undefined) throw new Error('there is no Pod of deploy');
-  const log = await waitFor(`the log of ${pod}`, async () => {
+  const expected = `deploying app-one with core-lib ${CORE_LIB_TAG.slice(1)}`;
+  await waitFor(`the log of ${pod} to say "${expected}"`, async () => {
     try {
-      return done(await cluster.kubectl([`--namespace=${NAMESPACE}`, 'logs', pod, '--container=step-0']));
+      const log = await cluster.kubectl([`--namespace=${NAMESPACE}`, 'logs', pod, '--container=step-0']);
+      return log.includes(expected) ? done(undefined) : notYet(`it says: ${log}`);
     } catch (error) {
-      // A run hears of its success before the kubelet reports its containers.
+      // A run hears of its success before the kubelet reports its containers, and before the last of their output is in the log.
       if (String(error).includes('is waiting to start')) return notYet(String(error));
       throw error;
     }
   });
-  const expected = `deploying app-one with core-lib ${CORE_LIB_TAG.slice(1)}`;
-  if (!log.includes(expected)) throw new Error(`the log of ${pod} does not say "${expected}": ${log}`);
   progress.say(`the log of ${pod} says: ${expected}`);
 }
 

@@ -74,7 +74,7 @@ describe.concurrent('a run that cannot be', () => {
 
       const run = await tako.run(spec);
 
-      expect(outcome(await run.ended(60_000))).toEqual({
+      expect(outcome(await run.ended())).toEqual({
         phase: 'Failed',
         errorType: 'execution_failed',
         reason,
@@ -101,7 +101,7 @@ describe.concurrent('a run that cannot be', () => {
     });
     const run = await tako.run({ event: { type: 'built', source: 'acme/elsewhere:default' } });
 
-    expect(outcome(await run.ended(60_000))).toMatchObject({ phase: 'Failed', reason: 'SourceNotFound' });
+    expect(outcome(await run.ended())).toMatchObject({ phase: 'Failed', reason: 'SourceNotFound' });
     expect(run.descendants()).toEqual([]);
   });
 });
@@ -197,9 +197,10 @@ describe.concurrent('a repository that cannot be used', () => {
         spec: { url: `http://${NODE_ADDRESS}:${server.port}/${tako.namespace}/acme/app.git` },
       });
 
+      await tako.wait('the operator to ask', () => server.requests[0], 60_000);
       const run = await tako.run(release({ who: 'me' }));
 
-      expect(outcome(await run.ended(60_000))).toMatchObject({
+      expect(outcome(await run.ended())).toMatchObject({
         phase: 'Failed',
         errorType: 'execution_failed',
         reason: 'RepositoryNotReady',
@@ -225,7 +226,7 @@ describe.concurrent('a repository that cannot be used', () => {
       const workflow = { repositoryRef: { name: 'app' }, name: 'release' };
       const run = await tako.run({ workflow, retry: { limit: 0 } });
 
-      expect(outcome(await run.ended(60_000))).toMatchObject({
+      expect(outcome(await run.ended())).toMatchObject({
         phase: 'Failed',
         errorType: 'execution_failed',
         reason: 'GitUnavailable',

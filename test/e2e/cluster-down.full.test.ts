@@ -17,6 +17,7 @@ import {
   differences,
   namespacesOf,
   ofProcess,
+  pidsOf,
   processesIn,
   processesMentioning,
   type Snapshot,
@@ -93,15 +94,6 @@ async function expectNothingLeft(before: Snapshot, wereRunning: readonly Process
   expect(existsSync(DIRECTORY)).toBe(false);
 }
 
-/** The processes of a program in the cluster, or of a part of Kubernetes, which is one program; not those that wait for them. */
-function pidsOf(name: string): number[] {
-  const [pidNamespace] = namespacesOf(readState(DIRECTORY)!.init!.pid);
-  return processesIn([pidNamespace!]).flatMap(({ pid }) => {
-    const [program = '', component] = ofProcess(pid, 'cmdline').split('\0');
-    return basename(program) === name || component === name ? [pid] : [];
-  });
-}
-
 /** The cgroup by which a process gets its CPU time; empty when it has ended meanwhile. */
 function cpuCgroup(pid: number): string {
   const groups = ofProcess(pid, 'cgroup').split('\n');
@@ -134,7 +126,7 @@ describe('a cluster with a kubelet and a running Pod', () => {
     const crashed = processes();
     // As the kernel's out-of-memory killer would.
     for (const component of ['containerd', 'kubelet', 'etcd']) {
-      for (const pid of pidsOf(component)) process.kill(pid, 'SIGKILL');
+      for (const pid of pidsOf(DIRECTORY, component)) process.kill(pid, 'SIGKILL');
     }
     await waitFor('the components to be missed', async () =>
       (await cli('status')).includes(`${NAME}\tbroken`) ? done(undefined) : notYet('they are not'),
@@ -166,7 +158,7 @@ describe('a cluster with a kubelet and a running Pod', () => {
     const group = `/${cgroupName(NAME)}`;
 
     for (const daemon of ['etcd', 'kube-apiserver', 'containerd', 'containerd-shim-runc-v2', 'kubelet', 'kube-proxy']) {
-      const groups = pidsOf(daemon).map(cpuCgroup).filter(Boolean);
+      const groups = pidsOf(DIRECTORY, daemon).map(cpuCgroup).filter(Boolean);
       expect([daemon, ...new Set(groups)]).toEqual([daemon, expect.stringMatching(new RegExp(`${group}/system$`))]);
     }
     const asleep = allProcesses().filter(({ pid }) => ofProcess(pid, 'comm') === 'sleep\n');

@@ -106,7 +106,7 @@ describe.concurrent('an event', () => {
       tako.repository('slow', subscriber(['sleep 600'])),
     ]);
 
-    const event = await tako.run({ event: built(), childTimeout: '12s' });
+    const event = await tako.run({ event: built(), childTimeout: '40s' });
     const ended = await event.ended();
 
     expect(outcome(ended)).toMatchObject({ phase: 'Failed', errorType: 'workflow_failed', reason: 'ChildrenFailed' });
@@ -145,7 +145,7 @@ describe.concurrent('an event', () => {
     await tako.wait(
       'a child to run',
       () => event.children().find(child => child.now().status?.phase === 'Running'),
-      30_000,
+      120_000,
     );
 
     await event.cancel();
@@ -165,7 +165,7 @@ describe.concurrent('a tree', () => {
     await tako.wait(
       'all children to run',
       () => run.children().filter(child => child.pods().some(agentRuns))[2],
-      60_000,
+      120_000,
     );
     const all = [run, ...run.descendants()];
 
@@ -182,7 +182,7 @@ describe.concurrent('a tree', () => {
       subscribers(tako, 2, subscriber([`wget -q -O /dev/null ${barrier.url}`])),
     ]);
     const run = await tako.run(runSource);
-    await tako.wait('both children to be there', () => barrier.visitors[1], 60_000);
+    await tako.wait('both children to be there', () => barrier.visitors[1], 120_000);
     await run.phase('Waiting');
 
     const [first] = run.children();
@@ -271,7 +271,7 @@ describe.concurrent('a fan-out step', () => {
 
     await run.phase('Waiting');
     await run.podsReleased();
-    await tako.wait('the child to be there', () => barrier.visitors[0], 30_000);
+    await tako.wait('the child to be there', () => barrier.visitors[0], 120_000);
     barrier.open();
 
     expect(outcome(await run.ended())).toMatchObject({ phase: 'Succeeded', message: 'all steps and children ended' });
@@ -286,7 +286,7 @@ describe.concurrent('a fan-out step', () => {
 
     const run = await tako.run(runSource);
     expect(outcome(await run.ended())).toMatchObject({ phase: 'Succeeded' });
-    await tako.wait('the child to be there', () => barrier.visitors[0], 30_000);
+    await tako.wait('the child to be there', () => barrier.visitors[0], 120_000);
     barrier.open();
 
     const [child] = run.children();

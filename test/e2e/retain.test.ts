@@ -68,7 +68,7 @@ describe.concurrent('a retained workspace', () => {
       {
         workflow: { secrets: ['TOKEN'] },
         repository: { spec: { secrets: [{ name: 'TOKEN', secretKeyRef: { name: 'release', key: 'token' } }] } },
-        run: { workspace: { retain: { policy: 'OnFailure', duration: '20s' } } },
+        run: { workspace: { retain: { policy: 'OnFailure', duration: '60s' } } },
       },
     );
     const ended = await run.ended();
@@ -84,7 +84,7 @@ describe.concurrent('a retained workspace', () => {
       'hunter2hunter2\n0\n',
     );
 
-    const pod = await run.pod('end by itself', ({ status }) => status?.phase === 'Failed', 90_000);
+    const pod = await run.pod('end by itself', ({ status }) => status?.phase === 'Failed', 180_000);
     const until = Date.parse(retainedWorkspace.until);
     const times = pod.status?.containerStatuses?.map(({ state }) => Date.parse(state?.terminated?.finishedAt ?? ''));
     // To the second, as the kubelet tells it; the operator ends it 30 s later at the latest.

@@ -39,7 +39,7 @@ describe.concurrent('the time limits of a tree', () => {
     const barrier = await tako.barrier(1);
     await chain(tako, barrier.url);
 
-    const run = await tako.run({ ...runSource, timeout: '25s' });
+    const run = await tako.run({ ...runSource, timeout: '60s' });
     const ended = await run.ended();
 
     expect(outcome(ended)).toMatchObject({ phase: 'TimedOut', errorType: 'timeout', reason: 'DeadlineExceeded' });
@@ -54,7 +54,7 @@ describe.concurrent('the time limits of a tree', () => {
     const barrier = await tako.barrier(1);
     await chain(tako, barrier.url);
 
-    const run = await tako.run({ ...runSource, childTimeout: '15s' });
+    const run = await tako.run({ ...runSource, childTimeout: '45s' });
     const ended = await run.ended();
 
     expect(outcome(ended)).toMatchObject({ phase: 'Failed', reason: 'ChildrenFailed' });

@@ -1,12 +1,9 @@
 import { describe, expect, vi } from 'vitest';
 import { stringify } from 'yaml';
-import { AGENT_CONTAINER } from '../../src/agent/contract.ts';
-import type { KubeObject, Pod } from '../../src/kube/objects.ts';
 import { NODE_ADDRESS } from '../cluster/network.ts';
 import { startGitServer } from '../fixtures/git-server/git-server.mjs';
 import { addCommits } from '../fixtures/git-server/repositories.mjs';
 import { announce, runSource, source, subscriber } from './fixture/fan-out.ts';
-import type { History } from './fixture/history.ts';
 import { outcome } from './fixture/run-handle.ts';
 import { test } from './fixture/tako.ts';
 
@@ -199,10 +196,11 @@ describe.concurrent('a run', () => {
 
   test('given a time to live, then it goes with its children and Pods when that is over', async ({ tako }) => {
     await Promise.all([source(tako, [announce()]), tako.repository('child', subscriber(['true']))]);
-    const run = await tako.run({ ...runSource, ttlSecondsAfterFinished: 2 });
+    const run = await tako.run(runSource);
     await run.ended();
     const below = run.descendants();
     expect(below).toHaveLength(2);
+    await tako.kubectl('patch', 'takorun', run.name, '--type=merge', '--patch={"spec":{"ttlSecondsAfterFinished":2}}');
 
     await Promise.all([run, ...below].map(one => one.gone()));
     await Promise.all([run, ...below].map(one => one.noPod()));
@@ -241,25 +239,6 @@ describe.concurrent('kubectl', () => {
     expect(described).toMatch(/Normal\s+Succeeded/);
   });
 
-  test("given runs that succeed, then their end is in the status before the kubelet's report is in the Pod's", async ({
-    tako,
-  }) => {
-    const names = ['one', 'two', 'three', 'four', 'five'];
-    const runs = await Promise.all(names.map(name => tako.steps(['true'], { name })));
-    const early: string[] = [];
-    for (const run of runs) {
-      expect(outcome(await run.ended())).toMatchObject({ phase: 'Succeeded' });
-      await run.pod('end', hasEnded);
-      const [ended, reported] = [
-        firstVersion(tako.world.runs, run, ({ status }) => status?.phase === 'Succeeded'),
-        firstVersion(tako.world.pods, { ...run, name: run.pods()[0]!.metadata.name }, hasEnded),
-      ];
-      if (ended < reported) early.push(run.name);
-    }
-    // A look of the kubelet may come in between at any time; five times it does not.
-    expect(early).not.toEqual([]);
-  });
-
   test('given the kinds, then explain reads like documentation', async ({ tako }) => {
     const spec = await tako.kubectl('explain', 'takorun.spec');
     const repository = await tako.kubectl('explain', 'takorepository.spec');
@@ -275,18 +254,3 @@ describe.concurrent('kubectl', () => {
     expect(spec).not.toContain('<no description>');
   });
 });
-
-/** Whether the kubelet has reported the end of the agent. */
-function hasEnded({ status }: Pod): boolean {
-  return status?.containerStatuses?.some(({ name, state }) => name === AGENT_CONTAINER && state?.terminated) === true;
-}
-
-/** The first version of an object in which something is so. Versions of all kinds have one order here: they are etcd's. */
-function firstVersion<T extends KubeObject>(
-  history: History<T>,
-  { namespace, name }: { readonly namespace: string; readonly name: string },
-  condition: (object: T) => boolean,
-): number {
-  const change = history.changes(namespace).find(({ object }) => object.metadata.name === name && condition(object));
-  return Number(change?.object.metadata.resourceVersion);
-}

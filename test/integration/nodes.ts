@@ -36,5 +36,5 @@ export async function createNode(client: KubeClient, name: string): Promise<void
     const ready = status?.conditions?.some(({ type, status: state }) => type === 'Ready' && state === 'True');
     return ready === true && spec.taints?.length === 1;
   };
-  await until(`KWOK to make the Node ${name} ready`, look, { timeoutMs: 60_000 });
+  await until(`KWOK to make the Node ${name} ready`, look);
 }

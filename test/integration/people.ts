@@ -83,7 +83,7 @@ export async function personIn(
     await bindRole(admin, namespace, 'extra', user, 'Role');
   }
   const client = clientAs(user);
-  await until('rights of her own', () => isDone(can(client)), { timeoutMs: 60_000 });
+  await until('rights of her own', () => isDone(can(client)));
   return client;
 }
 

@@ -148,7 +148,7 @@ test.concurrent.each(SHELLS)(
   'given a step in %s stops its supervisor, when its time is up, then the step is lost and the container is not',
   async shell => {
     await using started = await startTestContainer({ shell });
-    const limits = { timeoutMs: 50, graceMs: 0 };
+    const limits = { timeoutMs: 1_000, graceMs: 0 };
     const outcome = await started.container.run({ body: 'kill -STOP $PPID; exit 0' }, limits);
     expect(outcome).toMatchObject({ kind: 'supervisorLost', detail: expect.stringContaining('after KILL') });
     expect(await started.container.run({ body: 'exit 6' })).toMatchObject({ kind: 'exited', code: 6 });

@@ -20,6 +20,8 @@ export interface TlsServer {
   readonly url: string;
   readonly ca: string;
   readonly seen: SeenRequest[];
+  /** How many connections there were so far, also such that ended before a request. */
+  connections(): number;
   /** Answers in their order; the last one is repeated. */
   answers: Answer[];
 }
@@ -28,7 +30,8 @@ export interface TlsServer {
 export async function startTlsServer(): Promise<TlsServer> {
   const certificates = await issueCertificates({ dnsNames: ['localhost'], now: new Date() });
   const seen: SeenRequest[] = [];
-  const result = { url: '', ca: certificates.ca, seen, answers: [] as Answer[] };
+  let connections = 0;
+  const result = { url: '', ca: certificates.ca, seen, connections: () => connections, answers: [] as Answer[] };
   const server = https.createServer({ key: certificates.key, cert: certificates.certificate }, (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -48,6 +51,7 @@ export async function startTlsServer(): Promise<TlsServer> {
       response.writeHead(answer.status, { 'content-type': 'application/json' }).end(text);
     });
   });
+  server.on('connection', () => connections++);
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   result.url = `https://localhost:${(server.address() as AddressInfo).port}`;
   onTestFinished(async () => {

@@ -126,7 +126,7 @@ describe('a repository around it', () => {
     const pack = endless({ compressed: true });
     hostile = await startHostileServer({ pack });
     const { url } = hostile;
-    const hasty = createRepositoryReader({ policy: { schemes: ['http'] }, temporaryDirectory, timeoutMs: 2_000 });
+    const hasty = createRepositoryReader({ policy: { schemes: ['http'] }, temporaryDirectory, timeoutMs: 6_000 });
     const commit = await createHostileRepository(path.join(root, 'acme/good.git'), GOOD);
 
     const endlessReads = Array.from({ length: 20 }, (_, index) =>

@@ -41,7 +41,7 @@ describe('tako cache ls', () => {
 
     await bindRole(admin, namespace, 'tako-viewer', user);
     const list = () => takoWith(kubeconfig, 'cache', 'ls', '-n', namespace);
-    await until('the role to count', async () => (await list()).code === EXIT.ok, { timeoutMs: 60_000 });
+    await until('the role to count', async () => (await list()).code === EXIT.ok);
     const { stdout, stderr } = await list();
     expect(stderr).toBe('');
     expect(stdout.split('\n').map(line => line.split(/ {3,}/))).toEqual([

@@ -70,7 +70,7 @@ async function place(state?: 'Pending' | 'Bound'): Promise<Place> {
   }
   if (state === 'Bound') {
     const isBound = async () => (await admin.get(persistentVolumeClaims, ref)).status?.phase === 'Bound';
-    await until('the claim to be bound', isBound, { timeoutMs: 60_000 });
+    await until('the claim to be bound', isBound);
   }
   return {
     admin,

@@ -14,7 +14,6 @@ workflows:
 export const workflow: TakoRunSpec['workflow'] = { repositoryRef: { name: 'core-lib' }, name: 'release' };
 /** Whole seconds are what a status can tell, so a wait takes up to a second more than this. */
 export const quick = { backoff: { initial: '10ms' } };
-export const PATIENT_MS = 120_000;
 
 interface Start extends PlayOptions {
   readonly spec?: Partial<TakoRunSpec>;
@@ -45,7 +44,7 @@ export async function podOf(
     found = all.find(pod => pod.metadata.labels?.['tako.dev/attempt'] === String(attempt));
     return found !== undefined && condition(found);
   };
-  await until(`Pod ${attempt} of ${run.metadata.name}`, look, { timeoutMs: PATIENT_MS, everyMs: 50 });
+  await until(`Pod ${attempt} of ${run.metadata.name}`, look, { everyMs: 50 });
   return found!;
 }
 
@@ -57,6 +56,6 @@ export async function attempts(
   run: Live<TakoRun>,
   phase: 'Succeeded' | 'Failed',
 ): Promise<(string | undefined)[]> {
-  const { status } = await world.phase(run, phase, PATIENT_MS);
+  const { status } = await world.phase(run, phase);
   return (status?.attempts ?? []).map(({ number, reason }) => `${number} ${reason}`);
 }

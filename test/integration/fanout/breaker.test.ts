@@ -16,8 +16,6 @@ workflows:
 `;
 /** Long enough for a busy machine to see it open, and not a test's whole time. */
 const SETTINGS = { TAKO_BREAKER_OPEN: '12s' };
-const PATIENT = { timeoutMs: 60_000 };
-const SLOW = { timeout: 240_000 };
 type Run = Awaited<ReturnType<PlayedWorld['run']>>;
 
 /** One attempt, whatever ends it. */
@@ -35,7 +33,7 @@ async function start(outcome: Outcome): Promise<PlayedWorld> {
 
 /** That many runs, one after the other, that end as Failed. */
 async function fail(world: PlayedWorld, count: number): Promise<void> {
-  for (let index = 0; index < count; index++) await world.phase(await world.run(spec()), 'Failed', PATIENT.timeoutMs);
+  for (let index = 0; index < count; index++) await world.phase(await world.run(spec()), 'Failed');
 }
 
 async function breakers(world: PlayedWorld) {
@@ -46,7 +44,7 @@ async function breakers(world: PlayedWorld) {
 /** Waits until the breaker of `release` is in this state. */
 async function state(world: PlayedWorld, wanted: string): Promise<void> {
   const look = async () => (await breakers(world))?.find(({ workflow }) => workflow === 'release')?.state === wanted;
-  await until(`the breaker to be ${wanted}`, look, PATIENT);
+  await until(`the breaker to be ${wanted}`, look);
 }
 
 /** Waits until the run has a Pod, or was refused. */
@@ -58,7 +56,7 @@ async function fate(world: PlayedWorld, run: Run): Promise<'started' | 'refused'
     else if ((await world.pods(run)).length > 0) found = 'started';
     return found !== undefined;
   };
-  await until(`${run.metadata.name} to start or to be refused`, look, PATIENT);
+  await until(`${run.metadata.name} to start or to be refused`, look);
   return found!;
 }
 
@@ -74,65 +72,59 @@ async function told(world: PlayedWorld): Promise<string[]> {
 }
 
 describe('the breaker of a workflow', () => {
-  test(
-    'given five runs that cannot be executed, then it opens, survives a restart, is half-open in time, and closes',
-    SLOW,
-    async () => {
-      const world = await start('crash');
-      await fail(world, 4);
-      // Whoever asks for what does not exist has to put that right himself.
-      const wrong = await world.run({ workflow: { ...spec().workflow!, inputs: { no: 'such' } } });
-      await world.phase(wrong, 'Failed', PATIENT.timeoutMs);
-      expect(await breakers(world)).toBeUndefined();
-      await fail(world, 1);
-      await state(world, 'Open');
-      expect(await breakers(world)).toMatchObject([
-        {
-          workflow: 'release',
-          failures: 5,
-          message: expect.stringContaining('AgentFailed'),
-          retryTime: expect.any(String),
-        },
-      ]);
+  test('given five runs that cannot be executed, then it opens, survives a restart, is half-open in time, and closes', async () => {
+    const world = await start('crash');
+    await fail(world, 4);
+    // Whoever asks for what does not exist has to put that right himself.
+    const wrong = await world.run({ workflow: { ...spec().workflow!, inputs: { no: 'such' } } });
+    await world.phase(wrong, 'Failed');
+    expect(await breakers(world)).toBeUndefined();
+    await fail(world, 1);
+    await state(world, 'Open');
+    expect(await breakers(world)).toMatchObject([
+      {
+        workflow: 'release',
+        failures: 5,
+        message: expect.stringContaining('AgentFailed'),
+        retryTime: expect.any(String),
+      },
+    ]);
 
-      const refused = await world.run(spec());
-      const { status } = await world.phase(refused, 'Failed', PATIENT.timeoutMs);
-      expect(status).toMatchObject({
-        errorType: 'circuit_breaker',
-        message: expect.stringMatching(
-          /^workflow release of acme\/core-lib is not run: .*AgentFailed.*tried again from/,
-        ),
-      });
-      expect(await world.pods(refused)).toEqual([]);
-      await world.event(refused, 'CircuitOpen');
-      expect(await fate(world, await world.run(spec('other'))), 'another workflow is not concerned').toBe('started');
+    const refused = await world.run(spec());
+    const { status } = await world.phase(refused, 'Failed');
+    expect(status).toMatchObject({
+      errorType: 'circuit_breaker',
+      message: expect.stringMatching(/^workflow release of acme\/core-lib is not run: .*AgentFailed.*tried again from/),
+    });
+    expect(await world.pods(refused)).toEqual([]);
+    await world.event(refused, 'CircuitOpen');
+    expect(await fate(world, await world.run(spec('other'))), 'another workflow is not concerned').toBe('started');
 
-      await restart(world);
-      expect(await fate(world, await world.run(spec()))).toBe('refused');
-      expect(await breakers(world)).toMatchObject([{ state: 'Open', failures: 5 }]);
+    await restart(world);
+    expect(await fate(world, await world.run(spec()))).toBe('refused');
+    expect(await breakers(world)).toMatchObject([{ state: 'Open', failures: 5 }]);
 
-      // They run long enough for the next four lines.
-      await world.replay('core-lib', 'succeed', { runFor: '20s' });
-      await state(world, 'HalfOpen');
-      for (let count = 0; count < 3; count++) expect(await fate(world, await world.run(spec()))).toBe('started');
-      expect(await fate(world, await world.run(spec())), 'three at a time').toBe('refused');
-      await restart(world);
-      expect(await fate(world, await world.run(spec())), 'three at a time, after a restart too').toBe('refused');
+    // They run long enough for the next four lines.
+    await world.replay('core-lib', 'succeed', { runFor: '20s' });
+    await state(world, 'HalfOpen');
+    for (let count = 0; count < 3; count++) expect(await fate(world, await world.run(spec()))).toBe('started');
+    expect(await fate(world, await world.run(spec())), 'three at a time').toBe('refused');
+    await restart(world);
+    expect(await fate(world, await world.run(spec())), 'three at a time, after a restart too').toBe('refused');
 
-      await state(world, 'Closed');
-      expect(await fate(world, await world.run(spec()))).toBe('started');
-      const conditions = (await world.client.get(takoRepositories, { ...world, name: 'core-lib' })).status?.conditions;
-      expect(conditions?.find(({ type }) => type === 'CircuitOpen')).toMatchObject({ status: 'False' });
-      expect(conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ status: 'True' });
-      const transitions = ['CircuitOpen', 'CircuitHalfOpen', 'CircuitClosed'];
-      const all = async () => (reasons => transitions.every(reason => reasons.includes(reason)))(await told(world));
-      await until('all transitions to be told', all, PATIENT);
-      const metrics = await (await fetch(`http://127.0.0.1:${world.operator.ports.http}/metrics`)).text();
-      expect(metrics).toContain('tako_breakers{state="Open"} 0');
-    },
-  );
+    await state(world, 'Closed');
+    expect(await fate(world, await world.run(spec()))).toBe('started');
+    const conditions = (await world.client.get(takoRepositories, { ...world, name: 'core-lib' })).status?.conditions;
+    expect(conditions?.find(({ type }) => type === 'CircuitOpen')).toMatchObject({ status: 'False' });
+    expect(conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ status: 'True' });
+    const transitions = ['CircuitOpen', 'CircuitHalfOpen', 'CircuitClosed'];
+    const all = async () => (reasons => transitions.every(reason => reasons.includes(reason)))(await told(world));
+    await until('all transitions to be told', all);
+    const metrics = await (await fetch(`http://127.0.0.1:${world.operator.ports.http}/metrics`)).text();
+    expect(metrics).toContain('tako_breakers{state="Open"} 0');
+  });
 
-  test('given one that is tried and fails, then it opens again', SLOW, async () => {
+  test('given one that is tried and fails, then it opens again', async () => {
     const world = await start('crash');
     await fail(world, 5);
     await state(world, 'HalfOpen');
@@ -142,7 +134,7 @@ describe('the breaker of a workflow', () => {
     expect(await fate(world, await world.run(spec()))).toBe('refused');
   });
 
-  test('given failed steps, then it stays closed, however many', SLOW, async () => {
+  test('given failed steps, then it stays closed, however many', async () => {
     const world = await start('fail');
     await fail(world, 6);
     expect(await fate(world, await world.run(spec()))).toBe('started');

@@ -5,7 +5,7 @@ import { until } from '../../fixtures/until.ts';
 import { createPlayedWorld, type PlayedWorld } from './fixture.ts';
 import { main, members, type RunHistory, watchRuns } from './trees.ts';
 
-const LONG = { timeoutMs: 60_000, everyMs: 20 };
+const LONG = { everyMs: 20 };
 
 /** Three levels; of the leaves two may run at once, and those hang. */
 async function tree(): Promise<{ world: PlayedWorld; runs: RunHistory }> {
@@ -32,7 +32,7 @@ describe('a cancel', () => {
     const inPhase = (phase: string) => runs.all().filter(({ status }) => status?.phase === phase).length;
     await until('two leaves to run and four to wait', () => inPhase('Running') === 2 && inPhase('Queued') === 4, LONG);
     await world.change(root, { cancel: true });
-    const { status } = await world.phase(root, 'Canceled', 60_000);
+    const { status } = await world.phase(root, 'Canceled');
     expect(status).toMatchObject({ errorType: 'canceled', treeSummary: { total: 8, canceled: 8 } });
     await expectAllCanceled(world, runs);
     expect(runs.all().map(run => run.status?.phase)).toEqual(Array.from({ length: 12 }, () => 'Canceled'));
@@ -45,7 +45,7 @@ describe('a cancel', () => {
       const root = await world.run(main('root'));
       await until(`${count} runs`, () => runs.all().length >= count, { ...LONG, everyMs: 1 });
       await world.change(root, { cancel: true });
-      await world.phase(root, 'Canceled', 60_000);
+      await world.phase(root, 'Canceled');
       await expectAllCanceled(world, runs);
       expect(runs.all().filter(({ status }) => status?.phase === 'Failed')).toEqual([]);
     },
@@ -65,7 +65,7 @@ describe('a cancel', () => {
       LONG,
     );
     await world.change(root, { cancel: true });
-    await world.phase(root, 'Canceled', 60_000);
+    await world.phase(root, 'Canceled');
     await expectAllCanceled(world, runs);
   });
 
@@ -81,7 +81,7 @@ describe('a cancel', () => {
     const stuck = () => runs.all().find(({ spec }) => spec.workflow?.repositoryRef.name === 'stuck');
     await until('the child to run', () => stuck()?.status?.phase === 'Running', LONG);
     await world.change(stuck()!, { cancel: true });
-    const { status } = await world.phase(root, 'Failed', 60_000);
+    const { status } = await world.phase(root, 'Failed');
     expect(status?.treeSummary).toMatchObject({ total: 2, completed: 1, canceled: 1 });
     expect(runs.early).toEqual([]);
   });
@@ -98,7 +98,7 @@ describe('a cancel', () => {
       namespace: world.namespace,
       name: pod.metadata.name,
     });
-    await world.phase(root, 'Failed', 60_000);
+    await world.phase(root, 'Failed');
     await until('the child to have ended', () => leaf()?.status?.phase === 'Canceled', LONG);
     expect(runs.early).toEqual([]);
   });

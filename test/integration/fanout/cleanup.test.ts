@@ -120,13 +120,11 @@ async function orphan(world: World, type: ResourceType, object: Live): Promise<v
         ({ metadata }) => metadata.uid !== uid && !metadata.ownerReferences?.some(reference => reference.uid === uid),
       );
   };
-  await until(`${name} to be gone and what it owned to have no owner`, look, { timeoutMs: 120_000 });
+  await until(`${name} to be gone and what it owned to have no owner`, look);
 }
 
 describe('the cleanup', () => {
-  test('given an orphan of each kind beside active ones, then two looks remove each orphan once, never an active one, and count', {
-    timeout: 240_000,
-  }, async () => {
+  test('given an orphan of each kind beside active ones, then two looks remove each orphan once, never an active one, and count', async () => {
     const world = await createPlayedWorld({ settings: { TAKO_CLEANUP_INTERVAL: '0s' } });
     const { client, namespace, kubelet } = world;
     await world.repository('quick', FILE, { spec: { runTemplate: world.plays('succeed') } });

@@ -137,9 +137,7 @@ describe('subscribers in another namespace', () => {
     expect(JSON.stringify(await world.eventsOf(run))).not.toContain('hunter2');
   });
 
-  test('given a namespace that takes no more runs, then that subscriber is skipped, and the event goes out to the others', {
-    timeout: 120_000,
-  }, async () => {
+  test('given a namespace that takes no more runs, then that subscriber is skipped, and the event goes out to the others', async () => {
     const world = await worldOf({ shop: { acceptEvents: everybody } });
     await world.repository('app', SUBSCRIBER, { spec: secretsOf });
     await world.ready('app');
@@ -205,14 +203,10 @@ describe('the end of a tree over namespaces', () => {
     const [child] = await world.children(run);
     const pod = await world.pod(child!);
     await world.client.delete(takoRuns, { namespace: world.namespace, name: run.metadata.name });
-    await until('the parent to be gone', () => gone(world.get(run)), { timeoutMs: 90_000 });
+    await until('the parent to be gone', () => gone(world.get(run)));
     expect(await gone(world.get(child!))).toBe(true);
-    await until(
-      'the Pod to be gone',
-      () => gone(world.client.get(pods, { namespace: world.apps, name: pod.metadata.name })),
-      {
-        timeoutMs: 90_000,
-      },
+    await until('the Pod to be gone', () =>
+      gone(world.client.get(pods, { namespace: world.apps, name: pod.metadata.name })),
     );
   });
 
@@ -235,18 +229,12 @@ describe('the end of a tree over namespaces', () => {
     const [child] = await world.children(run);
     await world.operator.kill();
     await world.client.delete(takoRuns, { namespace, name });
-    await until(
-      'garbage collection to reach the event',
-      async () => {
-        return (await world.get(run)).metadata.deletionTimestamp !== undefined;
-      },
-      { timeoutMs: 90_000 },
-    );
+    await until('garbage collection to reach the event', async () => {
+      return (await world.get(run)).metadata.deletionTimestamp !== undefined;
+    });
     expect(await gone(world.get(child!))).toBe(false);
     world.operator = await startTestOperator({ namespace: world.namespace, others: world.others });
-    await until('the tree to be gone', async () => (await gone(world.get(run))) && (await gone(world.get(child!))), {
-      timeoutMs: 90_000,
-    });
+    await until('the tree to be gone', async () => (await gone(world.get(run))) && (await gone(world.get(child!))));
   });
 
   test('given the time to live of children, then it reaches those elsewhere, and the parent stays and is let go', async () => {
@@ -256,7 +244,7 @@ describe('the end of a tree over namespaces', () => {
     const [child] = await world.children(run);
     await world.kubelet.finish(await world.pod(child!), {});
     await world.phase(run, 'Succeeded');
-    await until('the child to be gone', () => gone(world.get(child!)), { timeoutMs: 90_000 });
+    await until('the child to be gone', () => gone(world.get(child!)));
     await until('the finalizer to be off', async () => (await world.get(run)).metadata.finalizers === undefined);
     expect((await world.get(run)).status).toMatchObject({ phase: 'Succeeded', children: '1/1' });
   });
@@ -267,13 +255,9 @@ describe('the end of a tree over namespaces', () => {
     await world.phase(run, 'Waiting');
     const [child] = await world.children(run);
     await world.client.delete(namespaces, { name: world.namespace });
-    await until(
-      'the parent and its child to be gone',
-      async () => {
-        return (await gone(world.get(run))) && (await gone(world.get(child!)));
-      },
-      { timeoutMs: 60_000 },
-    );
+    await until('the parent and its child to be gone', async () => {
+      return (await gone(world.get(run))) && (await gone(world.get(child!)));
+    });
   });
 });
 

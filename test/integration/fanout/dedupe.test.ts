@@ -69,7 +69,7 @@ describe('a diamond', () => {
   });
 
   test('given dedupe: Tree, then d runs once, both wait for it, and it is counted once', async () => {
-    const world = await worldOf({ ...DIAMOND, d: { after: ['b', 'c'], outcome: ['succeed', { runFor: '3s' }] } });
+    const world = await worldOf({ ...DIAMOND, d: { after: ['b', 'c'], outcome: ['succeed', { runFor: '8s' }] } });
     const run = await world.run({ ...start, dedupe: 'Tree' });
     const fanOuts = [await fanOutOf(world, 'b'), await fanOutOf(world, 'c')];
     for (const fanOut of fanOuts) await world.reason(fanOut, 'WaitingForChildren');
@@ -210,9 +210,7 @@ describe('the retry of a diamond', () => {
     await world.client.mergePatch(takoRuns, run.metadata as { namespace: string; name: string }, {
       metadata: { annotations },
     });
-    await until('the tree to succeed', async () => (await world.get(run)).status?.phase === 'Succeeded', {
-      timeoutMs: 60_000,
-    });
+    await until('the tree to succeed', async () => (await world.get(run)).status?.phase === 'Succeeded');
     const [shared, ...others] = await runsOf(world, 'd');
     expect(others).toEqual([]);
     expect(shared?.status).toMatchObject({ phase: 'Succeeded', attempts: [{ number: 1 }, { number: 2 }] });

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { type Pod, pods } from '../../../src/kube/objects.ts';
+import { type Live, type Pod, pods } from '../../../src/kube/objects.ts';
 import type { Outcome } from '../../fixtures/kwok/stages.ts';
+import { until } from '../../fixtures/until.ts';
 import { nodes } from '../nodes.ts';
-import { attempts, FILE, isRunning, PATIENT_MS, podOf, quick, start, workflow } from './attempts.ts';
+import { attempts, FILE, isRunning, podOf, quick, start, workflow } from './attempts.ts';
 import { createPlayedWorld } from './fixture.ts';
 
 describe('a Pod that ends for a reason that may pass', () => {
@@ -22,8 +23,10 @@ describe('a Pod that ends for a reason that may pass', () => {
     expect((await world.get(run)).status).not.toHaveProperty('errorType');
     const told = await world.event(run, 'RetryBackoff', `attempt 1 of 4 ended (${reason})`);
     expect(told).toMatchObject({ type: 'Warning' });
-    const first = (await world.pods(run)).filter(pod => pod.metadata.labels?.['tako.dev/attempt'] === '1');
-    expect(first.map(({ metadata }) => metadata.finalizers ?? [])).toEqual(first.map(() => []));
+    const isFirst = (pod: Live<Pod>) => pod.metadata.labels?.['tako.dev/attempt'] === '1';
+    const isReleased = async () =>
+      (await world.pods(run)).filter(isFirst).every(({ metadata }) => (metadata.finalizers ?? []).length === 0);
+    await until('the first Pod to be free to go', isReleased);
   });
 
   test('given a taint that evicts it, as for a spot instance or an unreachable node, then another one follows', async () => {
@@ -32,7 +35,7 @@ describe('a Pod that ends for a reason that may pass', () => {
     const { spec } = await world.client.get(nodes, { name: world.node });
     const spot = { key: 'spot.example.com/going', value: 'soon', effect: 'NoExecute' };
     await world.client.mergePatch(nodes, { name: world.node }, { spec: { taints: [...(spec.taints ?? []), spot] } });
-    await world.reason(run, 'RetryBackoff', PATIENT_MS);
+    await world.reason(run, 'RetryBackoff');
     await world.client.mergePatch(nodes, { name: world.node }, { spec: { taints: spec.taints } });
     expect(await attempts(world, run, 'Succeeded')).toEqual(['1 DeletionByTaintManager', '2 Succeeded']);
   });
@@ -63,7 +66,7 @@ describe('a Pod that ends for a reason that may pass', () => {
         containers: [{ name: 'agent', image: 'important:1', resources: { requests }, securityContext }],
       },
     } as Pod);
-    await world.reason(run, 'RetryBackoff', PATIENT_MS);
+    await world.reason(run, 'RetryBackoff');
     await world.client.delete(pods, { namespace, name: 'important' }, { gracePeriodSeconds: 0 });
     expect(await attempts(world, run, 'Succeeded')).toEqual(['1 PreemptionByScheduler', '2 Succeeded']);
   });

@@ -44,7 +44,7 @@ async function children({ client, namespace }: PlayedWorld): Promise<Live<TakoRu
 
 describe('an idempotent event', () => {
   test('given an equal event while the first goes on, then it waits and takes its result, and nothing runs twice', async () => {
-    const world = await worldOf('succeed', { runFor: '2s' });
+    const world = await worldOf('succeed', { runFor: '6s' });
     const first = await world.run(idempotent, 'first');
     await world.phase(first, 'Waiting');
     const second = await world.run(idempotent, 'second');
@@ -74,7 +74,7 @@ describe('an idempotent event', () => {
   });
 
   test('given a first run that fails, then who waits fails with it, and the next one runs', async () => {
-    const world = await worldOf('fail', { runFor: '2s' });
+    const world = await worldOf('fail', { runFor: '6s' });
     const first = await world.run(idempotent, 'first');
     await world.phase(first, 'Waiting');
     const second = await world.run(idempotent, 'second');
@@ -100,7 +100,7 @@ describe('an idempotent event', () => {
     const second = await world.run(idempotent, 'second');
     await world.reason(second, 'DuplicateEvent');
     await world.client.delete(takoRuns, { namespace: world.namespace, name: 'first' });
-    const { status } = await world.reason(second, 'WaitingForChildren', 60_000);
+    const { status } = await world.reason(second, 'WaitingForChildren');
     expect(status).not.toHaveProperty('duplicateOf');
     expect((await claims(world)).map(({ spec }) => spec?.holderIdentity)).toEqual(['second']);
   });

@@ -65,7 +65,7 @@ test(`given an operator that is killed at ${KILLS} moments of a tree of three le
     expect((await world.get(run)).status?.completionTime).toBeUndefined();
     world.operator = await startTestOperator({ namespace: world.namespace });
   }
-  const { status } = await world.phase(run, 'Failed', 120_000);
+  const { status } = await world.phase(run, 'Failed');
 
   const leaves = MIDDLES.length * LEAVES.length;
   expect(status?.childrenSummary).toMatchObject({ total: MIDDLES.length, failed: MIDDLES.length });

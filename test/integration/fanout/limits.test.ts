@@ -81,7 +81,7 @@ describe('the depth of a tree', () => {
   test('given ten levels, then it succeeds, with warnings from the seventh on', async () => {
     const world = await chain(11);
     const run = await world.run(start);
-    const { status } = await world.phase(run, 'Succeeded', 50_000);
+    const { status } = await world.phase(run, 'Succeeded');
     expect(status?.treeSummary).toMatchObject({ total: 10, completed: 10, depth: 10 });
     const ofRoot = status?.conditions?.find(({ type }) => type === 'DeepTree');
     expect(ofRoot).toMatchObject({ status: 'True', message: 'the tree has 10 levels of at most 10' });
@@ -99,7 +99,7 @@ describe('the depth of a tree', () => {
   test('given eleven levels, then the last is refused with the path, and its run is not created', async () => {
     const world = await chain(12);
     const run = await world.run(start);
-    const { status } = await world.phase(run, 'Failed', 50_000);
+    const { status } = await world.phase(run, 'Failed');
     expect(status?.treeSummary).toMatchObject({ total: 10, failed: 10, depth: 10 });
     const { items } = await world.client.list(takoRuns, { namespace: world.namespace });
     const last = items.find(({ spec }) => spec.workflow?.repositoryRef.name === 'r10');

@@ -22,7 +22,7 @@ beforeAll(async () => {
   const namespace = await createNamespace(admin);
   const alice = await editor(admin, namespace);
   const forge = () => isRefused(alice.create(takoRuns, runIn(namespace, { workflow, parent: place })));
-  await until('the policy to act', forge, { timeoutMs: 60_000 });
+  await until('the policy to act', forge);
   await alice.close();
   await admin.close();
 });
@@ -152,7 +152,7 @@ describe('those who keep trees', () => {
       ),
     );
     await alice.delete(takoRuns, { namespace, name }, { propagationPolicy: 'Orphan' });
-    await until('the parent to be gone', () => gone(admin.get(takoRuns, { namespace, name })), { timeoutMs: 60_000 });
+    await until('the parent to be gone', () => gone(admin.get(takoRuns, { namespace, name })));
     const left = await admin.get(takoRuns, { namespace, name: child.metadata.name });
     expect(left.metadata.ownerReferences).toBeUndefined();
   });

@@ -7,7 +7,7 @@ import { createPlayedWorld } from './fixture.ts';
 import { watchPods } from './pod-history.ts';
 import { built, main, members, reasonOf, watchRuns } from './trees.ts';
 
-const LONG = { timeoutMs: 60_000, everyMs: 50 };
+const LONG = { everyMs: 50 };
 
 describe('the queue of runs', () => {
   test('given the limit of a repository, then its other runs are Queued and told by metrics, and a higher one lets them go', async () => {
@@ -53,8 +53,8 @@ describe('the queue of runs', () => {
     const big = await world.run(built('big'));
     await until('the big tree to wait', () => runs.all().some(run => reasonOf(run) === 'NamespaceLimit'), LONG);
     const small = await world.run(built('small'));
-    await world.phase(small, 'Succeeded', 120_000);
-    await world.phase(big, 'Succeeded', 120_000);
+    await world.phase(small, 'Succeeded');
+    await world.phase(big, 'Succeeded');
     const ofSmall = new Set((await world.children(small)).map(({ metadata }) => metadata.uid));
     const order = [...history.byRun.keys()].map(uid => (ofSmall.has(uid) ? 'small' : 'big'));
     expect(order).toHaveLength(32);
@@ -79,7 +79,7 @@ describe('the queue of runs', () => {
     const runs = await watchRuns(world);
     const run = await world.run(built('lib'));
     await until('some to wait', () => runs.all().some(one => reasonOf(one) === 'QuotaExceeded'), LONG);
-    await world.phase(run, 'Succeeded', 120_000);
+    await world.phase(run, 'Succeeded');
     expect(history.most).toBeLessThanOrEqual(2);
     expect([...history.byRun.values()].map(({ size }) => size)).toEqual([1, 1, 1, 1, 1, 1]);
   });
@@ -94,7 +94,7 @@ describe('the queue of runs', () => {
     });
     const runs = await watchRuns(world);
     const first = await world.run(main('root'));
-    const { status } = await world.phase(first, 'Succeeded', 120_000);
+    const { status } = await world.phase(first, 'Succeeded');
     expect(status?.treeSummary).toMatchObject({ total: 9, completed: 9, depth: 2 });
     expect(runs.early).toEqual([]);
   });
@@ -109,7 +109,7 @@ describe('the queue of runs', () => {
     await until('some to wait', () => runs.all().some(one => reasonOf(one) === 'OperatorLimit'), LONG);
     await world.operator.kill();
     world.operator = await startTestOperator({ namespace: world.namespace, settings });
-    await world.phase(run, 'Succeeded', 120_000);
+    await world.phase(run, 'Succeeded');
     expect(history.most).toBe(2);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { takoRuns } from '../../../src/api/resources.ts';
 import type { Outcome } from '../../fixtures/kwok/stages.ts';
 import { startTestOperator } from '../test-operator.ts';
-import { attempts, FILE, isRunning, PATIENT_MS, podOf, quick, start, workflow } from './attempts.ts';
+import { attempts, FILE, isRunning, podOf, quick, start, workflow } from './attempts.ts';
 import { createPlayedWorld, type PlayedWorld } from './fixture.ts';
 
 async function restart(world: PlayedWorld): Promise<void> {
@@ -24,7 +24,7 @@ describe('a Pod that ends for a reason that does not pass', () => {
       settings: { TAKO_START_TIMEOUT: '7s' },
     });
     const phase = outcome === 'time-out' ? 'TimedOut' : 'Failed';
-    const { status } = await world.phase(run, phase, PATIENT_MS);
+    const { status } = await world.phase(run, phase);
     expect(status?.attempts).toMatchObject([{ number: 1, reason }]);
     expect(status?.attempts).toHaveLength(1);
   });
@@ -69,7 +69,7 @@ describe('the attempts of a run', () => {
       spec: { retry: { backoff: { initial: '3s' } } },
       runFor: '3s',
     });
-    await world.reason(run, 'RetryBackoff', PATIENT_MS);
+    await world.reason(run, 'RetryBackoff');
     await restart(world);
     await podOf(world, run, 2, isRunning);
     await restart(world);
@@ -79,9 +79,9 @@ describe('the attempts of a run', () => {
 
   test('given a cancel between two of them, then there is no other one', async () => {
     const { world, run } = await start('evicted', { spec: { retry: { backoff: { initial: '2m' } } } });
-    await world.reason(run, 'RetryBackoff', PATIENT_MS);
+    await world.reason(run, 'RetryBackoff');
     await world.client.mergePatch(takoRuns, { ...world, name: run.metadata.name }, { spec: { cancel: true } });
-    await world.phase(run, 'Canceled', PATIENT_MS);
+    await world.phase(run, 'Canceled');
     expect(await world.pods(run)).toHaveLength(1);
   });
 

@@ -3,14 +3,14 @@ import { until } from '../../fixtures/until.ts';
 import { createPlayedWorld } from './fixture.ts';
 import { built, main, members, reasonOf, watchRuns } from './trees.ts';
 
-const LONG = { timeoutMs: 60_000, everyMs: 20 };
+const LONG = { everyMs: 20 };
 
 describe('suspend', () => {
   test('given a root that is suspended while children wait, then what runs ends, nothing starts, no child is written, and all go on afterwards', async () => {
     const world = await createPlayedWorld();
     await members(world, {
       lib: {},
-      app: { hears: 'lib built', times: 4, options: { runFor: '2s' } },
+      app: { hears: 'lib built', times: 4, options: { runFor: '6s' } },
       other: {},
     });
     const runs = await watchRuns(world);
@@ -26,7 +26,7 @@ describe('suspend', () => {
     expect(queued().map(({ metadata }) => metadata.resourceVersion)).toEqual(before);
     expect(await world.pods()).toHaveLength(2);
     await world.change(root, { suspend: false });
-    await world.phase(root, 'Succeeded', 60_000);
+    await world.phase(root, 'Succeeded');
   });
 
   test('given a tree that grows while its root is suspended, then what is new waits and says for whom', async () => {
@@ -34,7 +34,7 @@ describe('suspend', () => {
     await members(world, {
       root: { emits: ['built'] },
       middle: { emits: ['opened', 'tested'], hears: 'root built' },
-      gate: { hears: 'middle opened', options: { runFor: '3s' } },
+      gate: { hears: 'middle opened', options: { runFor: '10s' } },
       leaf: { hears: 'middle tested', times: 2 },
     });
     const runs = await watchRuns(world);
@@ -51,6 +51,6 @@ describe('suspend', () => {
     }
     expect(await world.reason(root, 'Suspended')).toMatchObject({ status: { phase: 'Waiting' } });
     await world.change(root, { suspend: false });
-    await world.phase(root, 'Succeeded', 60_000);
+    await world.phase(root, 'Succeeded');
   });
 });

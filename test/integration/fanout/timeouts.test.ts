@@ -3,7 +3,7 @@ import { until } from '../../fixtures/until.ts';
 import { createPlayedWorld } from './fixture.ts';
 import { built, main, members, reasonOf, watchRuns } from './trees.ts';
 
-const LONG = { timeoutMs: 60_000, everyMs: 20 };
+const LONG = { everyMs: 20 };
 
 describe('time limits of a tree', () => {
   test('given a queueTimeout, then children that wait longer have timed out without a Pod, and the parent counts them', async () => {
@@ -11,7 +11,7 @@ describe('time limits of a tree', () => {
     await members(world, { lib: {}, app: { hears: 'lib built', times: 3, options: { runFor: '6s' } } });
     const runs = await watchRuns(world);
     const run = await world.run({ ...built('lib'), concurrencyLimit: 1, queueTimeout: '2s' });
-    const { status } = await world.phase(run, 'Failed', 60_000);
+    const { status } = await world.phase(run, 'Failed');
     expect(status).toMatchObject({
       childrenSummary: { total: 3, completed: 1, timedOut: 2 },
       detailedErrors: [{ errorType: 'timeout' }, { errorType: 'timeout' }],
@@ -40,7 +40,7 @@ describe('time limits of a tree', () => {
     const runs = await watchRuns(world);
     const limits = { timeout: '10m', childTimeout: '5m', queueTimeout: '3m' };
     const root = await world.run({ ...main('root'), ...limits });
-    await world.phase(root, 'Succeeded', 60_000);
+    await world.phase(root, 'Succeeded');
     const deadline = Date.parse(root.metadata.creationTimestamp!) + 600_000;
     const below = runs.all().filter(({ spec }) => spec.parent !== undefined);
     expect(below).toHaveLength(4);
@@ -57,7 +57,7 @@ describe('time limits of a tree', () => {
     await members(world, { app: { plays: 'hang', concurrencyLimit: 1 } });
     const first = await world.run(main('app'));
     await world.phase(first, 'Running');
-    const second = await world.run({ ...main('app'), timeout: '3s' });
+    const second = await world.run({ ...main('app'), timeout: '8s' });
     await world.phase(second, 'Queued');
     const { status } = await world.phase(second, 'TimedOut');
     expect(status).toMatchObject({ errorType: 'timeout', timeoutExceeded: true });
@@ -73,7 +73,7 @@ describe('time limits of a tree', () => {
     });
     const runs = await watchRuns(world);
     const root = await world.run(main('root'));
-    const { status } = await world.phase(root, 'Failed', 60_000);
+    const { status } = await world.phase(root, 'Failed');
     expect(status?.treeSummary).toMatchObject({ total: 2, completed: 1, timedOut: 1 });
     await until('all to have ended', () => runs.all().every(one => one.status?.completionTime !== undefined), LONG);
     expect(runs.early).toEqual([]);

@@ -136,6 +136,13 @@ describe('objects', () => {
       const accounts = await client.list(serviceAccounts, { namespace });
       return accounts.items.length > 0;
     });
+    // The API server admits by its own look at quotas, which comes a moment later.
+    const isRefused = () =>
+      client.raw(`/api/v1/namespaces/${namespace}/pods?dryRun=All`, { method: 'POST', body: pod }).then(
+        () => false,
+        () => true,
+      );
+    await until('the quota to count', isRefused);
     await expect(client.create(pods, pod)).rejects.toMatchObject({
       class: 'quotaExceeded',
       message: expect.stringContaining('exceeded quota'),

@@ -16,8 +16,8 @@ function contend(name: string, identity: string) {
     namespace: cluster.namespace,
     name,
     identity,
-    leaseDurationMs: 3_000,
-    renewDeadlineMs: 2_000,
+    leaseDurationMs: 9_000,
+    renewDeadlineMs: 6_000,
     retryPeriodMs: 400,
     onStartedLeading: leadership => {
       fence = leadership.fence;
@@ -44,13 +44,14 @@ describe('leader election on a real Lease', () => {
     await until('a to lead', () => a.elector.isLeader());
     const b = contend('boss', 'b');
     await until('b to know', () => b.elector.leader() === 'a');
-    expect(await lease()).toMatchObject({ holderIdentity: 'a', leaseTransitions: 0, leaseDurationSeconds: 3 });
+    expect(await lease()).toMatchObject({ holderIdentity: 'a', leaseTransitions: 0, leaseDurationSeconds: 9 });
 
     const released = performance.now();
     a.stop();
     expect(await a.outcome).toBe('stopped');
     await until('b to lead', () => b.elector.isLeader());
-    expect(performance.now() - released).toBeLessThan(2_500);
+    // At once, as its look every 0.4 s goes, and not when the Lease expires.
+    expect(performance.now() - released).toBeLessThan(8_000);
     expect([b.fence(), (await lease())?.leaseTransitions]).toEqual([1, 1]);
 
     const c = contend('boss', 'c');
@@ -58,7 +59,7 @@ describe('leader election on a real Lease', () => {
     const killed = performance.now();
     await b.kill();
     await until('c to lead', () => c.elector.isLeader());
-    expect(performance.now() - killed).toBeGreaterThan(2_000);
+    expect(performance.now() - killed).toBeGreaterThan(6_000);
     expect(c.fence()).toBe(2);
     expect(await b.outcome).toBe('lost');
 

@@ -56,8 +56,8 @@ function startReplica(identity: string) {
       namespace,
       name: 'parents',
       identity,
-      leaseDurationMs: 3_000,
-      renewDeadlineMs: 2_000,
+      leaseDurationMs: 9_000,
+      renewDeadlineMs: 6_000,
       retryPeriodMs: 400,
     },
     drainMs: 5_000,
@@ -100,7 +100,7 @@ describe('an operator of two replicas', () => {
     await first.kill();
     await createParents(20, 40);
     expect(await first.outcome).toBe('lost');
-    await until('all children', async () => (await children()).length === 80, { timeoutMs: 30_000, everyMs: 200 });
+    await until('all children', async () => (await children()).length === 80, { everyMs: 200 });
     expect(second.manager.isLeader()).toBe(true);
     // What the first created without hearing so is in neither list; nothing is in both.
     const made = [...first.creations, ...second.creations];

@@ -13,7 +13,7 @@ beforeAll(async () => {
   await installPolicies();
   const { alice, repository } = await writer();
   const overreach = () => isRefused(alice.create(takoRepositories, repository({ secretRef: { name: 'x' } })));
-  await until('the policy to act', overreach, { timeoutMs: 60_000 });
+  await until('the policy to act', overreach);
   await alice.close();
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { takoRepositories } from '../../../src/api/resources.ts';
 import type { TakoRunSpec } from '../../../src/api/takorun.ts';
 import { until } from '../../fixtures/until.ts';
 import { terminated, waiting } from './kubelet.ts';
@@ -111,7 +112,8 @@ describe('bad input', () => {
       '65536',
     ],
   ])('given %s, then the run fails, says what is wrong, and leaves no Pod', async (_, spec, reason, text) => {
-    const world = await createWorld({ settings: quick });
+    // A ref that is not there needs an answer of the Git server.
+    const world = await createWorld({ settings: { ...quick, TAKO_GIT_TIMEOUT: '20s' } });
     await world.repository('core-lib', FILE);
     await world.ready('core-lib');
     await expectFailure(world, spec, reason, text);
@@ -124,6 +126,14 @@ describe('bad input', () => {
   ])('given a repository with %s, then its runs say so', async (_, file, reason, text) => {
     const world = await createWorld({ settings: quick });
     await world.repository('core-lib', file);
+    // Else its time may be over before anybody has read it.
+    const isStalled = async () => {
+      const { status } = await world.client.get(takoRepositories, { namespace: world.namespace, name: 'core-lib' });
+      return (
+        status?.conditions?.some(condition => condition.type === 'Stalled' && condition.status === 'True') === true
+      );
+    };
+    await until('the repository to be Stalled', isStalled);
     await expectFailure(world, workflow(), reason, text);
   });
 
@@ -231,6 +241,7 @@ describe('a Pod that does not start', () => {
     const world = await createWorld({ settings: quick });
     await world.repository('core-lib', FILE);
     await world.ready('core-lib');
+    await world.kubelet.start();
     const run = await world.run(once);
     const pod = await world.pod(run);
     await world.kubelet.bind(pod);

@@ -175,7 +175,7 @@ describe('a run of an event', () => {
         const { items } = await world.client.list(takoRuns, { namespace: world.namespace });
         return items.length === 0 && (await world.pods()).length === 0;
       },
-      { timeoutMs: 30_000, everyMs: 100 },
+      { everyMs: 100 },
     );
   });
 
@@ -214,7 +214,7 @@ describe('a run of an event', () => {
 
   test('given a time limit that passes, then parent and children have timed out', async () => {
     const world = await worldOf({ 'app-one': subscriber() });
-    const run = await world.run({ event, timeout: '3s' });
+    const run = await world.run({ event, timeout: '10s' });
     await world.phase(run, 'Waiting');
     const [child] = await world.children(run);
     const pod = await world.pod(child!);

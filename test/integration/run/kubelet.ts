@@ -8,6 +8,8 @@ export type ContainerState = NonNullable<NonNullable<Status['containerStatuses']
 
 /** What a kubelet would do with the Pods of a namespace: nothing runs here, and nothing needs to for what the operator decides. */
 export interface Kubelet {
+  /** Makes its Node, which the first `bind` does as well: for a test whose Pod has no time for that. */
+  start(): Promise<void>;
   /**
    * Puts the Pod on a Node of the namespace's own, so that its deletion waits for the kubelet as it does in a cluster. The Node is there: the
    * garbage collector of Pods takes those of Nodes that are not, a minute after it has first seen one of that name.
@@ -53,16 +55,20 @@ export function createKubelet(client: KubeClient, home: string): Kubelet {
     const patch = { status: { phase, containerStatuses, ...status } };
     await client.mergePatch(pods, { name, namespace }, patch, { subresource: 'status' });
   };
+  const start: Kubelet['start'] = () => {
+    made ??= createNode(client, node);
+    return made;
+  };
   const bind: Kubelet['bind'] = async pod => {
     const { name, namespace } = pod.metadata;
-    made ??= createNode(client, node);
-    await made;
+    await start();
     await client.raw(`/api/v1/namespaces/${namespace}/pods/${name}/binding`, {
       method: 'POST',
       body: { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target: { kind: 'Node', name: node } },
     });
   };
   return {
+    start,
     report,
     run: pod => report(pod, {}),
     bind,
