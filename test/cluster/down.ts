@@ -15,11 +15,10 @@ export async function removeCluster(name: string): Promise<boolean> {
   const directory = stateDirectory(name);
   const found = existsSync(directory);
   const { inside, outside } = processes(recorded(directory));
-  // A first process takes all others of its PID namespace along: the components, the shims, the Pods.
+  // A first process takes all others of its PID namespace along: the components, the shims, the Pods. It ends when those that wait outside have
+  // taken note of the end of theirs; one of these that was stopped never would, so they are killed as well.
   const firsts = [...inside, ...unrecorded(directory)];
-  await Promise.all(firsts.map(identity => kill(identity)));
-  // These wait for processes inside and end by themselves a moment later.
-  await Promise.all(outside.map(identity => kill(identity)));
+  await Promise.all([...firsts, ...outside].map(identity => kill(identity)));
   await removeCgroups(name);
   // A node's images are many files: rm(1) is several times as fast as Node.js. It would not follow a mount, if there were one.
   await run(['rm', '--recursive', '--force', '--one-file-system', directory]);

@@ -174,6 +174,23 @@ describe('a cluster with a kubelet and a running Pod', () => {
   });
 });
 
+describe('a control plane alone', () => {
+  test('when a component was stopped, as by a debugger, then down still leaves nothing', async () => {
+    const before = await snapshot(NAME);
+    await cli('up', '--name', NAME, '--control-plane-only');
+    const running = processes();
+    for (const pid of pidsOf(DIRECTORY, 'kube-scheduler')) process.kill(pid, 'SIGSTOP');
+    const waiter = readState(DIRECTORY)!.components['kube-scheduler']!.pid;
+    await waitFor('what waits for it to stop as well', () =>
+      / T /.test(ofProcess(waiter, 'stat')) ? done(undefined) : notYet(ofProcess(waiter, 'stat')),
+    );
+
+    await cli('down', '--name', NAME);
+
+    await expectNothingLeft(before, running);
+  });
+});
+
 describe('an up that is killed', () => {
   test('when its first process was made, then down leaves nothing', async () => {
     const before = await snapshot(NAME);

@@ -129,7 +129,8 @@ describe.concurrent('a retained workspace', () => {
     const pod = await next?.pod('end', ({ status }) => status?.phase === 'Failed', 60_000);
     expect(pod?.metadata.deletionTimestamp).toBeUndefined();
     expect(await next?.log()).toBe('to be read later\n');
-    for (const run of runs.filter(other => other !== next)) expect(run.pods()[0]?.status?.phase).toBe('Running');
+    for (const run of runs.filter(other => other !== next))
+      await run.pod('stay', ({ status }) => status?.phase === 'Running');
   });
 
   test('given a run that is tried again, then only the last attempt keeps its workspace, and the first does not hold it up', async ({
@@ -145,7 +146,7 @@ describe.concurrent('a retained workspace', () => {
     expect(status?.attempts).toHaveLength(2);
     expect(status?.retainedWorkspace?.podUID).toBe(status?.attempts?.[1]?.podUID);
     const [first, second] = status?.attempts ?? [];
-    const phaseOf = (uid?: string) => run.pods().find(({ metadata }) => metadata.uid === uid)?.status?.phase;
-    expect([phaseOf(first?.podUID), phaseOf(second?.podUID)]).toEqual(['Failed', 'Running']);
+    await run.pod('stay', pod => pod.metadata.uid === second?.podUID && pod.status?.phase === 'Running');
+    await run.pod('end', pod => pod.metadata.uid === first?.podUID && pod.status?.phase === 'Failed');
   });
 });
