@@ -46,16 +46,27 @@ try {
     await step('types', ['npm', 'run', '--silent', 'typecheck']);
   }
   await requireTools('tests', log);
-  if (wants('unit') || wants('integration')) await unitAndIntegration();
-  if (everything) await step('coverage', ['npm', 'run', '--silent', 'coverage:check']);
-  if (wants('e2e')) await endToEnd();
+  if (wants('unit') || wants('integration')) await part(unitAndIntegration);
+  if (everything) await part(() => step('coverage', ['npm', 'run', '--silent', 'coverage:check']));
+  if (wants('e2e')) await part(endToEnd);
 } catch (error) {
-  failed = true;
-  console.error(error instanceof Error ? error.message : error);
+  report(error);
 } finally {
   await tearDown();
 }
 process.exit(failed ? 1 : 0);
+
+/** One that fails does not keep the next one from running: a run of everything takes long, and is to tell all that it finds. */
+async function part(run: () => Promise<void>): Promise<void> {
+  // It was interrupted.
+  if (tornDown !== undefined) return;
+  await run().catch(report);
+}
+
+function report(error: unknown): void {
+  failed = true;
+  console.error(error instanceof Error ? error.message : error);
+}
 
 async function unitAndIntegration(): Promise<void> {
   const projects = ['unit', 'integration'].filter(wants);

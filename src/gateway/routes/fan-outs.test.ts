@@ -3,6 +3,7 @@ import { until } from '../../../test/fixtures/until.ts';
 import { takoRunSpecSchema } from '../../api/takorun.ts';
 import type { TakoRunStatus } from '../../api/takorun-status.ts';
 import { fanOutRunName } from '../../fanout/names.ts';
+import { MAX_GENERATIONS } from '../../fanout/step-fan-outs.ts';
 import { ApiError, type ErrorClass } from '../../kube/errors.ts';
 import type { LiveRun } from '../runs.ts';
 import { buildLiveRun, startGateway } from '../testing/gateway-harness.ts';
@@ -122,6 +123,23 @@ describe('PUT /v1/fan-outs/:step', () => {
     runs.report(run.metadata, { attempts: [{ number: 3, podName: 'release-2', podUID: 'pod-1' }] });
     const third = fanOutRunName(wholeName, 'publish', 2);
     expect(await call('PUT', path, { body })).toMatchObject({ status: 201, body: { run: third } });
+  });
+
+  it('given another payload from each of very many attempts, then the step is refused in the end, and told what to do', async () => {
+    const { call, runs, run, clock } = await startGateway();
+    const answers: { status: number; body: { message?: string } }[] = [];
+    for (let number = 1; number <= MAX_GENERATIONS + 1; number++) {
+      const startTime = new Date(Date.parse(later) + number * 60_000).toISOString();
+      runs.report(run.metadata, { attempts: [{ number, podName: `release-${number}`, podUID: 'pod-1', startTime }] });
+      answers.push(await call('PUT', path, { body: { ...body, payload: { number } } }));
+      // The gateway bears a few requests a second of a run.
+      clock.advanceSync(1_000);
+    }
+    expect(answers.map(({ status }) => status)).toEqual([...Array.from({ length: MAX_GENERATIONS }, () => 201), 409]);
+    expect(answers.at(-1)?.body).toMatchObject({
+      reason: 'FanOutConflict',
+      message: `step publish has sent ${MAX_GENERATIONS} different events: start a new run`,
+    });
   });
 
   it('given a canceled fan-out of an earlier attempt, then the same payload makes a new one', async () => {
