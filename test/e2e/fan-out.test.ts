@@ -142,11 +142,7 @@ describe.concurrent('an event', () => {
   test('given a cancel, then the children that run and those that wait are canceled', async ({ tako }) => {
     await Promise.all([source(tako), subscribers(tako, 3, subscriber(['sleep 600']))]);
     const event = await tako.run({ event: built(), concurrencyLimit: 1 });
-    await tako.wait(
-      'a child to run',
-      () => event.children().find(child => child.now().status?.phase === 'Running'),
-      120_000,
-    );
+    await tako.wait('a child to run', () => event.children().find(child => child.now().status?.phase === 'Running'));
 
     await event.cancel();
     const ended = await event.ended();
@@ -162,11 +158,7 @@ describe.concurrent('a tree', () => {
     await Promise.all([source(tako, [announce()]), subscribers(tako, 3, subscriber(['sleep 600']))]);
     const run = await tako.run(runSource);
     await run.phase('Waiting');
-    await tako.wait(
-      'all children to run',
-      () => run.children().filter(child => child.pods().some(agentRuns))[2],
-      120_000,
-    );
+    await tako.wait('all children to run', () => run.children().filter(child => child.pods().some(agentRuns))[2]);
     const all = [run, ...run.descendants()];
 
     await run.delete();
@@ -182,7 +174,7 @@ describe.concurrent('a tree', () => {
       subscribers(tako, 2, subscriber([`wget -q -O /dev/null ${barrier.url}`])),
     ]);
     const run = await tako.run(runSource);
-    await tako.wait('both children to be there', () => barrier.visitors[1], 120_000);
+    await tako.wait('both children to be there', () => barrier.visitors[1]);
     await run.phase('Waiting');
 
     const [first] = run.children();
@@ -271,7 +263,7 @@ describe.concurrent('a fan-out step', () => {
 
     await run.phase('Waiting');
     await run.podsReleased();
-    await tako.wait('the child to be there', () => barrier.visitors[0], 120_000);
+    await tako.wait('the child to be there', () => barrier.visitors[0]);
     barrier.open();
 
     expect(outcome(await run.ended())).toMatchObject({ phase: 'Succeeded', message: 'all steps and children ended' });
@@ -286,7 +278,7 @@ describe.concurrent('a fan-out step', () => {
 
     const run = await tako.run(runSource);
     expect(outcome(await run.ended())).toMatchObject({ phase: 'Succeeded' });
-    await tako.wait('the child to be there', () => barrier.visitors[0], 120_000);
+    await tako.wait('the child to be there', () => barrier.visitors[0]);
     barrier.open();
 
     const [child] = run.children();

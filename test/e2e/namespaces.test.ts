@@ -126,7 +126,7 @@ describe.concurrent('a tree over two namespaces', () => {
 
     await run.delete();
 
-    await Promise.all(all.map(one => one.gone(120_000)));
+    await Promise.all(all.map(one => one.gone()));
     await Promise.all(all.map(one => one.noPod()));
   });
 });

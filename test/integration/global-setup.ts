@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { createKubeClient } from '../../src/kube/client.ts';
 import { loadClusterConfig } from '../../src/kube/config.ts';
 import { type CustomResourceDefinition, customResourceDefinitions } from '../../src/kube/objects.ts';
+import { isTrue } from '../fixtures/condition.ts';
 import { until } from '../fixtures/until.ts';
 
 /** Applies the committed CRDs to the real API server, once for all integration tests. */
@@ -20,9 +21,7 @@ export default async function setup(): Promise<void> {
       await client.applyServerSide(customResourceDefinitions, crd, { fieldManager: 'tako-tests', force: true });
       await until(`${file} to be served`, async () => {
         const found = await client.get(customResourceDefinitions, { name: crd.metadata.name! });
-        return (
-          found.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True') === true
-        );
+        return isTrue(found, 'Established');
       });
     }
   } finally {

@@ -1,5 +1,6 @@
 import type { KubeClient } from '../../src/kube/client.ts';
 import { defineResource, type KubeObject } from '../../src/kube/objects.ts';
+import { isTrue } from '../fixtures/condition.ts';
 import { PLAYED_NODE } from '../fixtures/kwok/stages.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -32,9 +33,8 @@ export async function createNode(client: KubeClient, name: string): Promise<void
     spec: { taints: [{ key: NODE_KEY, value: name, effect: 'NoSchedule' }] },
   });
   const look = async () => {
-    const { spec, status } = await client.get(nodes, { name });
-    const ready = status?.conditions?.some(({ type, status: state }) => type === 'Ready' && state === 'True');
-    return ready === true && spec.taints?.length === 1;
+    const node = await client.get(nodes, { name });
+    return isTrue(node, 'Ready') && node.spec.taints?.length === 1;
   };
   await until(`KWOK to make the Node ${name} ready`, look);
 }

@@ -17,7 +17,7 @@ test("given a kubelet that is late, then a run that succeeds has ended before th
       produces: { outputs: { said: 'from_stdout' } },
     },
   ]);
-  await tako.wait('the step to be there', () => barrier.visitors[0], 120_000);
+  await tako.wait('the step to be there', () => barrier.visitors[0]);
   const { stateDirectory } = tako.world.cluster;
   const [kubelet] = pidsOf(stateDirectory, 'kubelet');
 

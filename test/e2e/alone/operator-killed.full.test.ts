@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest';
-import { expectOnePodEach, firstSuccess, TREE_MS, test } from '../fixture/disturbed.ts';
+import { expectOnePodEach, firstSuccess, test } from '../fixture/disturbed.ts';
 import { announce, built, runSource, source, subscriber, subscribers } from '../fixture/fan-out.ts';
 import { mostPodsAtOnce } from '../fixture/pods.ts';
 import { outcome } from '../fixture/run-handle.ts';
@@ -18,7 +18,7 @@ describe('an operator that is killed', () => {
 
     const [pod] = await operator.pods();
     await operator.kill(pod!);
-    const ended = await run.ended(TREE_MS);
+    const ended = await run.ended();
 
     expect(outcome(ended)).toMatchObject({ phase: 'Succeeded' });
     expect(ended.status).toMatchObject({ children: '12/12', childrenSummary: { total: 12, completed: 12 } });
@@ -49,7 +49,7 @@ describe('an operator that is killed', () => {
       },
       TAKEOVER_MS,
     );
-    const ended = await event.ended(TREE_MS);
+    const ended = await event.ended();
 
     expect(after).toMatch(/^tako-operator-/);
     expect(outcome(ended)).toMatchObject({ phase: 'Succeeded' });

@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest';
-import { expectOnePodEach, TREE_MS, test } from '../fixture/disturbed.ts';
+import { expectOnePodEach, test } from '../fixture/disturbed.ts';
 import { built, source, subscriber, subscribers } from '../fixture/fan-out.ts';
 import { outcome } from '../fixture/run-handle.ts';
 
@@ -11,7 +11,7 @@ describe('an operator that is killed', () => {
     await event.until('have a child', () => event.children().length > 0);
 
     await operator.forceDelete(pod!);
-    const ended = await event.ended(TREE_MS);
+    const ended = await event.ended();
 
     expect(outcome(ended)).toMatchObject({ phase: 'Succeeded' });
     expect(ended.status?.childrenSummary).toMatchObject({ total: 20, completed: 20 });

@@ -67,7 +67,7 @@ describe('docs/guides/failing-tree.md', () => {
   });
 });
 
-const WAIT = { timeout: 45_000, interval: 50 };
+const WAIT = { interval: 50 };
 
 /** What is another one each time: the hash in the name of a Lease, an age, and so the width of columns. */
 function comparable(output: string): string {

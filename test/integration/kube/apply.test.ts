@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CustomResourceDefinition, KubeObject } from '../../../src/kube/objects.ts';
 import { customResourceDefinitions, defineResource } from '../../../src/kube/objects.ts';
+import { isTrue } from '../../fixtures/condition.ts';
 import { until } from '../../fixtures/until.ts';
 import { useNamespace } from './fixture.ts';
 
@@ -44,8 +45,8 @@ const cluster = useNamespace();
 beforeAll(async () => {
   await cluster.client.applyServerSide(customResourceDefinitions, definition, { fieldManager: 'test' });
   await until('boats to be served', async () => {
-    const { status } = await cluster.client.get(customResourceDefinitions, { name: definition.metadata.name! });
-    return status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True') === true;
+    const found = await cluster.client.get(customResourceDefinitions, { name: definition.metadata.name! });
+    return isTrue(found, 'Established');
   });
 });
 

@@ -36,7 +36,7 @@ export interface RepositoryOperator {
   change(name: string, patch: object): Promise<void>;
   get(name: string): Promise<Live<TakoRepository>>;
   /** Waits for a condition, written as `Ready=True Succeeded`, and gives the object. */
-  waitFor(name: string, condition: string, timeoutMs?: number): Promise<Live<TakoRepository>>;
+  waitFor(name: string, condition: string): Promise<Live<TakoRepository>>;
   /** Waits for an event of a repository with this reason. */
   waitForEvent(name: string, reason: string): Promise<Live<KubeEvent>>;
   secret(name: string, values: Record<string, string>): Promise<void>;
@@ -101,18 +101,14 @@ export async function startRepositoryOperator({ gitTimeoutMs = 20_000 } = {}): P
       await client.mergePatch(takoRepositories, { namespace, name }, patch);
     },
     get,
-    async waitFor(name, condition, timeoutMs = 30_000) {
+    async waitFor(name, condition) {
       let last = await get(name);
       const shown = () =>
         (last.status?.conditions ?? []).map(({ type, status, reason }) => `${type}=${status} ${reason}`);
-      await until(
-        `${name}: ${condition}`,
-        async () => {
-          last = await get(name);
-          return last.status?.observedGeneration === last.metadata.generation && shown().includes(condition);
-        },
-        { timeoutMs },
-      ).catch((error: Error) => {
+      await until(`${name}: ${condition}`, async () => {
+        last = await get(name);
+        return last.status?.observedGeneration === last.metadata.generation && shown().includes(condition);
+      }).catch((error: Error) => {
         throw new Error(`${error.message}; it is ${JSON.stringify(last.status?.conditions)}`);
       });
       return last;

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { takoRepositories } from '../../../src/api/resources.ts';
 import type { TakoRunSpec } from '../../../src/api/takorun.ts';
 import { until } from '../../fixtures/until.ts';
 import { terminated, waiting } from './kubelet.ts';
@@ -127,13 +126,7 @@ describe('bad input', () => {
     const world = await createWorld({ settings: quick });
     await world.repository('core-lib', file);
     // Else its time may be over before anybody has read it.
-    const isStalled = async () => {
-      const { status } = await world.client.get(takoRepositories, { namespace: world.namespace, name: 'core-lib' });
-      return (
-        status?.conditions?.some(condition => condition.type === 'Stalled' && condition.status === 'True') === true
-      );
-    };
-    await until('the repository to be Stalled', isStalled);
+    await world.stalled('core-lib');
     await expectFailure(world, workflow(), reason, text);
   });
 

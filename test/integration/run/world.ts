@@ -10,6 +10,7 @@ import { type Phase, TERMINAL_PHASES } from '../../../src/api/takorun-status.ts'
 import type { KubeClient } from '../../../src/kube/client.ts';
 import { isApiError } from '../../../src/kube/errors.ts';
 import { controllerOf, events, type KubeEvent, type Live, type Pod, pods } from '../../../src/kube/objects.ts';
+import { isTrue } from '../../fixtures/condition.ts';
 import { type GitServer, startGitServer } from '../../fixtures/git-server/git-server.mjs';
 import { addCommits, createRepository, type FileDescription } from '../../fixtures/git-server/repositories.mjs';
 import { until } from '../../fixtures/until.ts';
@@ -33,6 +34,8 @@ export interface World {
   push(name: string, file: string): Promise<void>;
   /** Waits until a TakoRepository is ready. */
   ready(name: string, namespace?: string): Promise<void>;
+  /** Waits until a TakoRepository is found to be wrong. */
+  stalled(name: string): Promise<void>;
   /** Applies a run. */
   run(spec: TakoRunSpec, name?: string): Promise<Live<TakoRun>>;
   /** Changes fields of a run's spec, such as `cancel`. */
@@ -112,16 +115,8 @@ export async function createWorld({
         return status?.revision === commits[0];
       });
     },
-    async ready(name, home = namespace) {
-      let last: Live<TakoRepository> | undefined;
-      const look = async () => {
-        last = await client.get(takoRepositories, { namespace: home, name });
-        return last.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
-      };
-      await until(`${name} to be ready`, look).catch((error: Error) => {
-        throw new Error(`${error.message}; its status is ${JSON.stringify(last?.status)}`);
-      });
-    },
+    ready: (name, home = namespace) => repositoryIs('Ready', home, name),
+    stalled: name => repositoryIs('Stalled', namespace, name),
     async run(spec, name) {
       const metadata = { namespace, ...(name === undefined ? { generateName: 'run-' } : { name }) };
       return await client.create(takoRuns, { apiVersion: API_VERSION, kind: 'TakoRun', metadata, spec });
@@ -182,22 +177,34 @@ export async function createWorld({
     },
   };
 
+  async function repositoryIs(type: 'Ready' | 'Stalled', home: string, name: string): Promise<void> {
+    let last: Live<TakoRepository> | undefined;
+    const look = async () => {
+      last = await client.get(takoRepositories, { namespace: home, name });
+      return isTrue(last, type);
+    };
+    await until(`${name} to be ${type}`, look).catch((error: Error) => {
+      throw new Error(`${error.message}; its status is ${JSON.stringify(last?.status)}`);
+    });
+  }
+
   async function waitFor(
     run: Live<TakoRun>,
     what: string,
     condition: (run: Live<TakoRun>) => boolean,
-    { timeoutMs = 45_000, lasts }: { timeoutMs: number | undefined; lasts: boolean },
+    { timeoutMs, lasts }: { timeoutMs: number | undefined; lasts: boolean },
   ): Promise<Live<TakoRun>> {
     let last = run;
     const look = async () => {
       last = await world.get(run);
       return condition(last);
     };
-    await until(`${run.metadata.name}: ${what}`, look, { timeoutMs, ...(lasts ? {} : { everyMs: 20 }) }).catch(
-      (error: Error) => {
-        throw new Error(`${error.message}; its status is ${JSON.stringify(last.status)}`);
-      },
-    );
+    await until(`${run.metadata.name}: ${what}`, look, {
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(lasts ? {} : { everyMs: 20 }),
+    }).catch((error: Error) => {
+      throw new Error(`${error.message}; its status is ${JSON.stringify(last.status)}`);
+    });
     return last;
   }
 
